@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cistern/allocators/export.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#if defined(__SANITIZE_THREAD__)
+#define CISTERN_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CISTERN_TSAN 1
+#endif
+#endif
+#ifndef CISTERN_TSAN
+#define CISTERN_TSAN 0
+#endif
+
+namespace cistern::inline v0 {
+
+/// Atomics, fences, parking and the clock as the machine has them: the policy that production code runs on.
+///
+/// Everything concurrent in cistern takes these five things through `cistern::sync` and nowhere else. `sync` is this
+/// struct, unless the code is compiled with CISTERN_SYNC_HEADER naming a header that defines another one: so the same
+/// source runs on a deterministic scheduler in the tests. The replacement must offer every member below.
+///
+/// ThreadSanitizer does not model fences. The two patterns that need one are therefore functions on the object that
+/// the fence is about, and become sequentially consistent accesses of that object under ThreadSanitizer. Do not call
+/// std::atomic_thread_fence elsewhere.
+struct std_sync {
+  template <class T>
+  using atomic = std::atomic<T>;
+
+  using clock = std::chrono::steady_clock;
+
+  /// The monotonic time. About 20 ns.
+  static clock::time_point now() noexcept { return clock::now(); }
+
+  /// Stores `value`, then orders the store before every later load of this thread (store-buffering, "Dekker").
+  /// Pairs with itself or with fence_then_load() on the other side.
+  template <class T>
+  static void store_then_fence(atomic<T>& object, T value) noexcept {
+#if CISTERN_TSAN
+    object.exchange(value, std::memory_order_seq_cst);
+#else
+    object.store(value, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+  }
+
+  /// Orders every earlier store of this thread before the load of `object`. Pairs with store_then_fence().
+  template <class T>
+  static T fence_then_load(const atomic<T>& object) noexcept {
+#if CISTERN_TSAN
+    return const_cast<atomic<T>&>(object).fetch_add(T{}, std::memory_order_seq_cst);
+#else
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return object.load(std::memory_order_acquire);
+#endif
+  }
+
+  /// Tells the processor that this is a spin loop.
+  static void spin_pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
+  /// Sleeps while `word` holds `expected`; returns at once if it does not. May return without a wake.
+  CISTERN_EXPORT static void park(const atomic<std::uint32_t>& word, std::uint32_t expected) noexcept;
+
+  /// The same, until `deadline` at the latest. False when the deadline has passed.
+  CISTERN_EXPORT static bool park_until(const atomic<std::uint32_t>& word, std::uint32_t expected,
+                                        clock::time_point deadline) noexcept;
+
+  /// Wakes one thread parked on `word`; nothing when there is none. About 5 us when there is.
+  CISTERN_EXPORT static void unpark_one(const atomic<std::uint32_t>& word) noexcept;
+  CISTERN_EXPORT static void unpark_all(const atomic<std::uint32_t>& word) noexcept;
+};
+
+}  // namespace cistern::inline v0
+
+#ifdef CISTERN_SYNC_HEADER
+#include CISTERN_SYNC_HEADER
+#else
+namespace cistern::inline v0 {
+using sync = std_sync;
+}
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// Parking by futex. A futex compares the word itself, so a wake between the caller's last look and the system call is
+// not lost: that is why park() takes the expected value. Private futexes only: nothing here is shared between
+// processes. The deadline is absolute on CLOCK_MONOTONIC, which is what steady_clock reads on Linux.
+#include <cistern/allocators/sync.hpp>
+
+#include <cerrno>
+#include <climits>
+#include <ctime>
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace cistern::inline v0 {
+namespace {
+
+static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t) &&
+                  std::atomic<std::uint32_t>::is_always_lock_free,
+              "a futex waits on the word itself");
+
+long futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
+           const timespec* deadline = nullptr) noexcept {
+  return syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+}  // namespace
+
+void std_sync::park(const atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
+  futex(word, FUTEX_WAIT_BITSET, expected);
+}
+
+bool std_sync::park_until(const atomic<std::uint32_t>& word, std::uint32_t expected,
+                          clock::time_point deadline) noexcept {
+  const auto since_start = deadline.time_since_epoch();
+  if (since_start <= clock::duration::zero()) return false;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_start);
+  const timespec at{.tv_sec = static_cast<time_t>(seconds.count()),
+                    .tv_nsec = static_cast<long>(std::chrono::nanoseconds(since_start - seconds).count())};
+  return futex(word, FUTEX_WAIT_BITSET, expected, &at) == 0 || errno != ETIMEDOUT;
+}
+
+void std_sync::unpark_one(const atomic<std::uint32_t>& word) noexcept { futex(word, FUTEX_WAKE_BITSET, 1); }
+
+void std_sync::unpark_all(const atomic<std::uint32_t>& word) noexcept { futex(word, FUTEX_WAKE_BITSET, INT_MAX); }
+
+}  // namespace cistern::inline v0

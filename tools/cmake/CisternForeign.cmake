@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+# How an allocator of another project is linked beside malloc and not in its place.
+#
+# Debian's packages of jemalloc, mimalloc and tcmalloc all define malloc: an executable that names one of them hands it
+# the process's malloc and operator new. Two ways out, in this order:
+#
+# relink  A static archive is linked into one relocatable object (ld -r), the functions that we call are renamed to
+#         cistern_..., and every other symbol is made local. No PLT, no clash. Not under sanitizers, which jemalloc's
+#         static build does not survive, and for a shared build of cistern only where the archive's name says that it
+#         is position independent.
+# shim    A shared library of ours alone names the foreign one; the executable names the shim. Symbol lookup is
+#         breadth-first, so the C library's malloc comes first.
+include_guard()
+
+# The text before PREFIX_OF among the symbols that a library defines: "" for most, "je_" for a prefixed jemalloc.
+function(cistern_foreign_prefix file symbol result)
+  if(file MATCHES "\\.a$")
+    set(dynamic "")
+  else()
+    set(dynamic --dynamic)
+  endif()
+  execute_process(COMMAND ${CMAKE_NM} ${dynamic} --defined-only ${file} OUTPUT_VARIABLE symbols ERROR_QUIET)
+  if(symbols MATCHES " [TW] ([A-Za-z0-9_]*_)?${symbol}(@[^\n]*)?\n")
+    set(${result} "${CMAKE_MATCH_1}" PARENT_SCOPE)
+  else()
+    set(${result} NOTFOUND PARENT_SCOPE)
+  endif()
+endfunction()
+
+function(cistern_relink archive prefix object)
+  cmake_parse_arguments(arg "" "OURS" "CALLS" ${ARGN})
+  set(work ${CMAKE_CURRENT_BINARY_DIR}/relink)
+  get_filename_component(stem ${object} NAME_WE)
+  set(rename "")
+  set(keep "")
+  set(want "")
+  foreach(call ${arg_CALLS})
+    string(APPEND rename "${prefix}${call} ${arg_OURS}${call}\n")
+    string(APPEND keep "${arg_OURS}${call}\n")
+    list(APPEND want -u ${prefix}${call})
+  endforeach()
+  file(WRITE ${work}/${stem}.rename "${rename}")
+  file(WRITE ${work}/${stem}.keep "${keep}")
+  add_custom_command(
+    OUTPUT ${object}
+    COMMAND ${CMAKE_LINKER} -r --force-group-allocation ${want} -o ${work}/${stem}.all.o ${archive}
+    COMMAND ${CMAKE_OBJCOPY} --redefine-syms=${work}/${stem}.rename ${work}/${stem}.all.o ${work}/${stem}.renamed.o
+    COMMAND ${CMAKE_OBJCOPY} --keep-global-symbols=${work}/${stem}.keep ${work}/${stem}.renamed.o ${object}
+    DEPENDS ${archive} ${work}/${stem}.rename ${work}/${stem}.keep
+    COMMENT "Relinking ${archive} under names of our own"
+    VERBATIM)
+endfunction()
+
+# cistern_foreign(<name> ARCHIVES <file>... LIBRARIES <name>... PREFIX_OF <symbol> OURS <prefix> CALLS <symbol>...)
+#
+# The library cistern::<name> out of <name>/, if the allocator is installed. PREFIX_OF is a function by which a build
+# with prefixed names is recognised; CALLS are the functions that <name>_calls.hpp declares.
+function(cistern_foreign name)
+  cmake_parse_arguments(arg "" "PREFIX_OF;OURS" "ARCHIVES;LIBRARIES;CALLS;LINK" ${ARGN})
+  if(NOT name IN_LIST CISTERN_BACKENDS)
+    return()
+  endif()
+  string(TOUPPER ${name} upper)
+  find_library(CISTERN_${upper}_ARCHIVE NAMES ${arg_ARCHIVES})
+  find_library(CISTERN_${upper}_LIBRARY NAMES ${arg_LIBRARIES})
+  mark_as_advanced(CISTERN_${upper}_ARCHIVE CISTERN_${upper}_LIBRARY)
+  set(archive ${CISTERN_${upper}_ARCHIVE})
+  set(library ${CISTERN_${upper}_LIBRARY})
+
+  if(archive AND NOT CISTERN_SANITIZE AND (NOT BUILD_SHARED_LIBS OR archive MATCHES "_pic\\.a$"))
+    set(way relink)
+    cistern_foreign_prefix(${archive} ${arg_PREFIX_OF} prefix)
+  elseif(library)
+    set(way shim)
+    cistern_foreign_prefix(${library} ${arg_PREFIX_OF} prefix)
+  else()
+    message(STATUS "Backend ${name}: not installed")
+    return()
+  endif()
+  if(prefix STREQUAL NOTFOUND)
+    message(STATUS "Backend ${name}: ${archive} ${library} does not define ${arg_PREFIX_OF}; left out")
+    return()
+  endif()
+
+  set(target cistern_${name})
+  add_library(${target} ${name}/${name}_backend.cpp)
+  target_link_libraries(${target} PUBLIC cistern::allocators)
+  target_link_options(${target} INTERFACE LINKER:--undefined=cistern_backend_${name})
+  if(way STREQUAL relink)
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/relink/${name}.o)
+    cistern_relink(${archive} "${prefix}" ${object} OURS ${arg_OURS} CALLS ${arg_CALLS})
+    target_sources(${target} PRIVATE ${object})
+    set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+    message(STATUS "Backend ${name}: ${archive}, relinked")
+  else()
+    set(shim cistern_${name}_shim)
+    add_library(${shim} SHARED ${name}/${name}_shim.cpp)
+    cistern_library(${shim} ${name}_shim)
+    target_compile_definitions(${shim} PRIVATE CISTERN_${upper}_SHIM=1 CISTERN_FOREIGN_PREFIX=${prefix})
+    target_include_directories(${shim} PRIVATE ${PROJECT_SOURCE_DIR}/allocators/include)
+    target_link_libraries(${shim} PRIVATE ${library})
+    target_compile_definitions(${target} PUBLIC CISTERN_${upper}_SHIM=1)
+    target_link_libraries(${target} PUBLIC ${shim})
+    message(STATUS "Backend ${name}: ${library}, behind a shim")
+  endif()
+  cistern_library(${target} ${name})
+  target_link_libraries(cistern_backends INTERFACE cistern::${name})
+  list(APPEND CISTERN_BACKENDS_FOUND ${name})
+  set(CISTERN_BACKENDS_FOUND ${CISTERN_BACKENDS_FOUND} PARENT_SCOPE)
+endfunction()
