@@ -10,17 +10,22 @@
 #         is position independent.
 # shim    A shared library of ours alone names the foreign one; the executable names the shim. Symbol lookup is
 #         breadth-first, so the C library's malloc comes first.
+#
+# Neither leaves a foreign library in the interface that cistern exports: a relinked object is part of our archive, and
+# a shim names its library privately. So TBB's, which would do no harm, goes behind a shim as well.
 include_guard()
 
 # The text before PREFIX_OF among the symbols that a library defines: "" for most, "je_" for a prefixed jemalloc.
 function(cistern_foreign_prefix file symbol result)
-  if(file MATCHES "\\.a$")
+  if(file MATCHES "\\.(a|o)$")
     set(dynamic "")
   else()
     set(dynamic --dynamic)
   endif()
   execute_process(COMMAND ${CMAKE_NM} ${dynamic} --defined-only ${file} OUTPUT_VARIABLE symbols ERROR_QUIET)
-  if(symbols MATCHES " [TW] ([A-Za-z0-9_]*_)?${symbol}(@[^\n]*)?\n")
+  if(symbols MATCHES " [TW] ${symbol}(@[^\n]*)?\n")
+    set(${result} "" PARENT_SCOPE)
+  elseif(symbols MATCHES " [TW] ([A-Za-z0-9_]*_)?${symbol}(@[^\n]*)?\n")
     set(${result} "${CMAKE_MATCH_1}" PARENT_SCOPE)
   else()
     set(${result} NOTFOUND PARENT_SCOPE)
@@ -39,6 +44,14 @@ function(cistern_relink archive prefix object)
     string(APPEND keep "${arg_OURS}${call}\n")
     list(APPEND want -u ${prefix}${call})
   endforeach()
+  # objcopy does not make "unique" symbols (static members of C++ templates) local; names of our own must do.
+  execute_process(COMMAND ${CMAKE_NM} --defined-only ${archive} OUTPUT_VARIABLE symbols ERROR_QUIET)
+  string(REGEX MATCHALL " u [^\n]+" unique "${symbols}")
+  list(REMOVE_DUPLICATES unique)
+  foreach(symbol ${unique})
+    string(SUBSTRING ${symbol} 3 -1 symbol)
+    string(APPEND rename "${symbol} ${arg_OURS}${symbol}\n")
+  endforeach()
   file(WRITE ${work}/${stem}.rename "${rename}")
   file(WRITE ${work}/${stem}.keep "${keep}")
   add_custom_command(
@@ -51,17 +64,22 @@ function(cistern_relink archive prefix object)
     VERBATIM)
 endfunction()
 
-# cistern_foreign(<name> ARCHIVES <file>... LIBRARIES <name>... PREFIX_OF <symbol> OURS <prefix> CALLS <symbol>...)
+# cistern_foreign(<name> ARCHIVES <file>... LIBRARIES <name>... PREFIX_OF <symbol> OURS <prefix> CALLS <symbol>...
+#                        SOURCES <file>...)
 #
-# The library cistern::<name> out of <name>/, if the allocator is installed. PREFIX_OF is a function by which a build
-# with prefixed names is recognised; CALLS are the functions that <name>_calls.hpp declares.
+# The library cistern::<name> out of <name>/, if the allocator is installed. SOURCES are more files of <name>/ than
+# <name>_backend.cpp; PREFIX_OF is a function by which a build with prefixed names is recognised; CALLS are the functions
+# that <name>_calls.hpp declares. Who links the target sees CISTERN_WITH_<NAME>=1. Where an allocator is not found by
+# itself, the cache variables CISTERN_<NAME>_ARCHIVE and CISTERN_<NAME>_LIBRARY name its files.
 function(cistern_foreign name)
-  cmake_parse_arguments(arg "" "PREFIX_OF;OURS" "ARCHIVES;LIBRARIES;CALLS;LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "PREFIX_OF;OURS" "ARCHIVES;LIBRARIES;CALLS;SOURCES" ${ARGN})
   if(NOT name IN_LIST CISTERN_BACKENDS)
     return()
   endif()
   string(TOUPPER ${name} upper)
-  find_library(CISTERN_${upper}_ARCHIVE NAMES ${arg_ARCHIVES})
+  if(arg_ARCHIVES)
+    find_library(CISTERN_${upper}_ARCHIVE NAMES ${arg_ARCHIVES})
+  endif()
   find_library(CISTERN_${upper}_LIBRARY NAMES ${arg_LIBRARIES})
   mark_as_advanced(CISTERN_${upper}_ARCHIVE CISTERN_${upper}_LIBRARY)
   set(archive ${CISTERN_${upper}_ARCHIVE})
@@ -83,24 +101,28 @@ function(cistern_foreign name)
   endif()
 
   set(target cistern_${name})
-  add_library(${target} ${name}/${name}_backend.cpp)
+  list(TRANSFORM arg_SOURCES PREPEND ${name}/)
+  add_library(${target} ${name}/${name}_backend.cpp ${arg_SOURCES})
   target_link_libraries(${target} PUBLIC cistern::allocators)
+  target_compile_definitions(${target} INTERFACE CISTERN_WITH_${upper}=1)
   target_link_options(${target} INTERFACE LINKER:--undefined=cistern_backend_${name})
   if(way STREQUAL relink)
     set(object ${CMAKE_CURRENT_BINARY_DIR}/relink/${name}.o)
     cistern_relink(${archive} "${prefix}" ${object} OURS ${arg_OURS} CALLS ${arg_CALLS})
     target_sources(${target} PRIVATE ${object})
     set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+    set_target_properties(${target} PROPERTIES CISTERN_FOREIGN_FILE ${archive})
     message(STATUS "Backend ${name}: ${archive}, relinked")
   else()
     set(shim cistern_${name}_shim)
     add_library(${shim} SHARED ${name}/${name}_shim.cpp)
     cistern_library(${shim} ${name}_shim)
-    target_compile_definitions(${shim} PRIVATE CISTERN_${upper}_SHIM=1 CISTERN_FOREIGN_PREFIX=${prefix})
+    target_compile_definitions(${shim} PRIVATE CISTERN_${upper}_SHIM=2 CISTERN_FOREIGN_PREFIX=${prefix})
     target_include_directories(${shim} PRIVATE ${PROJECT_SOURCE_DIR}/allocators/include)
     target_link_libraries(${shim} PRIVATE ${library})
     target_compile_definitions(${target} PUBLIC CISTERN_${upper}_SHIM=1)
     target_link_libraries(${target} PUBLIC ${shim})
+    set_target_properties(${target} PROPERTIES CISTERN_FOREIGN_FILE ${library})
     message(STATUS "Backend ${name}: ${library}, behind a shim")
   endif()
   cistern_library(${target} ${name})
