@@ -2,12 +2,13 @@
 //
 // Design: a list that only grows, one node per backend, each node a static object of the backend's own file. The head
 // is constant-initialised, so a backend may register from a static constructor of any translation unit. The built-in
-// two are listed here rather than registering themselves: a static archive drops an object that nobody refers to.
+// ones are listed here rather than registering themselves: a static archive drops an object that nobody refers to.
 //
 // Invariants: I1 a node is complete before it is reachable; I2 a reachable node never changes.
 // Orders: [a] release in the constructor <-> acquire in first() [b].
 #include <cistern/allocators/backend_registry.hpp>
 #include <cistern/allocators/detail/immortal.hpp>
+#include <cistern/allocators/pages_backend.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/allocators/system_backend.hpp>
 
@@ -25,10 +26,22 @@ namespace {
 
 constinit sync::atomic<const backend_registration*> head{nullptr};
 
+// A backend that needs no registering elsewhere. Used by static and thread-local destructors, hence immortal.
+template <memory_backend Backend>
+class built_in {
+ public:
+  explicit built_in(Backend backend) : resource_(backend), registration_(*resource_) {}
+
+ private:
+  detail::immortal<basic_backend_resource<Backend>> resource_;
+  detail::immortal<backend_registration> registration_;
+};
+
 const backend_registration* first() noexcept {
-  // Used by static and thread-local destructors, hence immortal.
-  static const detail::immortal<basic_backend_resource<system_backend>> system;
-  static const detail::immortal<backend_registration> system_registration{*system};
+  static const built_in system{system_backend{}};
+  static const built_in pages{pages_backend{page_policy::normal}};
+  static const built_in pages_thp{pages_backend{page_policy::transparent_huge}};
+  static const built_in pages_huge{pages_backend{page_policy::explicit_huge}};
   return head.load(std::memory_order_acquire);  // [b] pairs with [a]: the node's contents
 }
 

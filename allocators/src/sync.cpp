@@ -5,6 +5,7 @@
 // processes. The deadline is absolute on CLOCK_MONOTONIC, which is what steady_clock reads on Linux.
 #include <cistern/allocators/sync.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <ctime>
@@ -20,9 +21,15 @@ static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t) &&
                   std::atomic<std::uint32_t>::is_always_lock_free,
               "a futex waits on the word itself");
 
-long futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
-           const timespec* deadline = nullptr) noexcept {
-  return syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
+// The system call's error, or 0. The caller's errno survives: a lock taken inside of free() must not change it.
+int futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
+          const timespec* deadline = nullptr) noexcept {
+  const int errno_before = errno;
+  const long result =
+      syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, deadline, nullptr, FUTEX_BITSET_MATCH_ANY);
+  const int error = result < 0 ? errno : 0;
+  errno = errno_before;
+  return error;
 }
 
 }  // namespace
@@ -33,12 +40,12 @@ void std_sync::park(const atomic<std::uint32_t>& word, std::uint32_t expected) n
 
 bool std_sync::park_until(const atomic<std::uint32_t>& word, std::uint32_t expected,
                           clock::time_point deadline) noexcept {
-  const auto since_start = deadline.time_since_epoch();
-  if (since_start <= clock::duration::zero()) return false;
+  // The kernel refuses times before the clock's start, which are past like any other.
+  const auto since_start = std::max(deadline.time_since_epoch(), clock::duration::zero());
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_start);
   const timespec at{.tv_sec = static_cast<time_t>(seconds.count()),
                     .tv_nsec = static_cast<long>(std::chrono::nanoseconds(since_start - seconds).count())};
-  return futex(word, FUTEX_WAIT_BITSET, expected, &at) == 0 || errno != ETIMEDOUT;
+  return futex(word, FUTEX_WAIT_BITSET, expected, &at) != ETIMEDOUT;
 }
 
 void std_sync::unpark_one(const atomic<std::uint32_t>& word) noexcept { futex(word, FUTEX_WAKE_BITSET, 1); }

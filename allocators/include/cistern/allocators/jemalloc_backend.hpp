@@ -32,7 +32,9 @@ struct jemalloc_backend {
     deallocate_aligned(detail::given(block), bytes, alignment);
   }
 
-  static std::size_t good_size(std::size_t bytes) noexcept { return cistern_je_nallocx(at_least(bytes, 1), 0); }
+  static std::size_t good_size(std::size_t bytes) noexcept {
+    return std::max(bytes, cistern_je_nallocx(at_least(bytes, 1), 0));  // 0 when there is no such class
+  }
   static std::size_t usable_size(void* block) noexcept { return cistern_je_sallocx(block, 0); }
   CISTERN_EXPORT static bool try_resize(void* block, std::size_t old_bytes, std::size_t new_bytes,
                                         std::size_t alignment) noexcept;

@@ -33,6 +33,7 @@ class basic_mutex {
   }
 
   void unlock() noexcept {
+    // The next owner may destroy the mutex as soon as the word is unlocked: unpark_one() takes its address only.
     if (state_.exchange(unlocked, std::memory_order_release) == contended)  // [b] pairs with [a] and [c]
       Sync::unpark_one(state_);
   }

@@ -4,6 +4,7 @@
 #include <cistern/allocators/backend.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory_resource>
 #include <string>
 #include <string_view>
@@ -20,7 +21,10 @@ class resource_backend {
   explicit resource_backend(std::pmr::memory_resource* resource = std::pmr::get_default_resource()) noexcept
       : resource_(resource) {}
 
+  // libstdc++ 12's aligned operator new rounds sizes near SIZE_MAX up to small ones, and returns a small block.
   void* allocate(std::size_t bytes, std::size_t alignment) const noexcept {
+    if (bytes > PTRDIFF_MAX) [[unlikely]]
+      return nullptr;
     try {
       return resource_->allocate(bytes != 0 ? bytes : 1, alignment);
     } catch (...) {

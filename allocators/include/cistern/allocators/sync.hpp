@@ -39,7 +39,7 @@ struct std_sync {
   static clock::time_point now() noexcept { return clock::now(); }
 
   /// Stores `value`, then orders the store before every later load of this thread (store-buffering, "Dekker").
-  /// Pairs with itself or with fence_then_load() on the other side.
+  /// Pairs with itself or with fence_then_load() on the other side. The store publishes nothing that came before it.
   template <class T>
   static void store_then_fence(atomic<T>& object, T value) noexcept {
 #if CISTERN_TSAN
@@ -50,11 +50,15 @@ struct std_sync {
 #endif
   }
 
-  /// Orders every earlier store of this thread before the load of `object`. Pairs with store_then_fence().
+  /// Orders every earlier store of this thread before the load of `object`, which is an acquire load. Pairs with
+  /// store_then_fence().
   template <class T>
   static T fence_then_load(const atomic<T>& object) noexcept {
 #if CISTERN_TSAN
-    return const_cast<atomic<T>&>(object).fetch_add(T{}, std::memory_order_seq_cst);
+    // A read-modify-write that changes nothing: a plain load would not be ordered after the stores before it.
+    T value{};
+    const_cast<atomic<T>&>(object).compare_exchange_strong(value, value, std::memory_order_seq_cst);
+    return value;
 #else
     std::atomic_thread_fence(std::memory_order_seq_cst);
     return object.load(std::memory_order_acquire);
@@ -70,14 +74,18 @@ struct std_sync {
 #endif
   }
 
-  /// Sleeps while `word` holds `expected`; returns at once if it does not. May return without a wake.
+  /// Sleeps until unparked while `word` holds `expected`; returns at once if it does not. May return without a wake
+  /// (a signal is enough), so look at the word again. Orders nothing: take what the waker wrote by an acquire load.
+  /// This and the three below leave errno as it is.
   CISTERN_EXPORT static void park(const atomic<std::uint32_t>& word, std::uint32_t expected) noexcept;
 
-  /// The same, until `deadline` at the latest. False when the deadline has passed.
+  /// The same, until `deadline` at the latest. False when it gave up because the deadline had passed; a deadline in
+  /// the past does not sleep.
   CISTERN_EXPORT static bool park_until(const atomic<std::uint32_t>& word, std::uint32_t expected,
                                         clock::time_point deadline) noexcept;
 
-  /// Wakes one thread parked on `word`; nothing when there is none. About 5 us when there is.
+  /// Wakes one thread parked on `word`; nothing when there is none. About 5 us when there is. Only the address of
+  /// `word` is used: it may be gone already, then the wake is lost or reaches whoever parks there next.
   CISTERN_EXPORT static void unpark_one(const atomic<std::uint32_t>& word) noexcept;
   CISTERN_EXPORT static void unpark_all(const atomic<std::uint32_t>& word) noexcept;
 };

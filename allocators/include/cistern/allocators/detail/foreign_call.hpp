@@ -1,15 +1,29 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// CISTERN_FOREIGN_CALL(by_table, result, name, parameters...) declares a function of a foreign allocator under the
-// name that cistern gives it.
+// CISTERN_FOREIGN_CALL(mode, result, prefix, name, parameters...) declares the function `name` of a foreign allocator
+// as `prefix##name`, which is what cistern calls it.
 //
-// Where the allocator comes as a static archive, its object code is linked into cistern with its symbols renamed, and
-// the declaration is that of a function. Where it comes as a shared library, only a small shim of ours may name it
-// (an executable that names it would hand it the process's malloc); calling through the shim's own functions would pay
-// for two PLT entries, so the shim exports pointers instead, and the declaration is that of a constant pointer. The
-// call looks the same.
-#define CISTERN_FOREIGN_CALL(by_table, result, name, ...) CISTERN_FOREIGN_CALL_IF(by_table, result, name, __VA_ARGS__)
-#define CISTERN_FOREIGN_CALL_IF(by_table, result, name, ...) CISTERN_FOREIGN_CALL_##by_table(result, name, __VA_ARGS__)
-#define CISTERN_FOREIGN_CALL_0(result, name, ...) extern "C" result name(__VA_ARGS__) noexcept
-#define CISTERN_FOREIGN_CALL_1(result, name, ...) extern "C" result (*const name)(__VA_ARGS__) noexcept
+// mode 0  The allocator comes as a static archive: its object code is linked into cistern with its symbols renamed,
+//         and the declaration is that of a function.
+// mode 1  It comes as a shared library, which only a small shim of ours may name (an executable that names it would
+//         hand it the process's malloc). Calling through functions of the shim would pay for two PLT entries, so the
+//         shim exports pointers instead, and the declaration is that of a constant pointer. The call looks the same.
+// mode 2  This is the shim: defines the pointers. CISTERN_FOREIGN_PREFIX is what the installed library puts before its
+//         names, or nothing.
+#define CISTERN_FOREIGN_CALL(mode, result, prefix, name, ...) \
+  CISTERN_FOREIGN_CALL_IN(mode, result, prefix, name, __VA_ARGS__)
+#define CISTERN_FOREIGN_CALL_IN(mode, result, prefix, name, ...) \
+  CISTERN_FOREIGN_CALL_##mode(result, prefix, name, __VA_ARGS__)
+
+#define CISTERN_FOREIGN_CALL_0(result, prefix, name, ...) extern "C" result prefix##name(__VA_ARGS__) noexcept
+
+#define CISTERN_FOREIGN_CALL_1(result, prefix, name, ...) extern "C" result (*const prefix##name)(__VA_ARGS__) noexcept
+
+#define CISTERN_FOREIGN_CALL_2(result, prefix, name, ...)                                       \
+  extern "C" result CISTERN_FOREIGN_JOIN(CISTERN_FOREIGN_PREFIX, name)(__VA_ARGS__) noexcept;   \
+  extern "C" [[gnu::visibility("default")]] result (*const prefix##name)(__VA_ARGS__) noexcept; \
+  constinit decltype(&CISTERN_FOREIGN_JOIN(CISTERN_FOREIGN_PREFIX, name)) const prefix##name =  \
+      &CISTERN_FOREIGN_JOIN(CISTERN_FOREIGN_PREFIX, name)
+#define CISTERN_FOREIGN_JOIN(prefix, name) CISTERN_FOREIGN_JOIN_AGAIN(prefix, name)
+#define CISTERN_FOREIGN_JOIN_AGAIN(prefix, name) prefix##name

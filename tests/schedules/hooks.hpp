@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+/// What scheduled_sync calls. Outside of a fibre the points do nothing, and park() ends the program.
+namespace cistern::schedules::detail {
+
+enum class park_end : std::uint8_t { woken, deadline };
+inline constexpr std::chrono::nanoseconds no_deadline = std::chrono::nanoseconds::max();
+
+/// Another fibre may run before this returns.
+void scheduling_point(const char* operation, const void* object) noexcept;
+/// Like a scheduling point, but for a loop that waits: others go first, and time passes.
+void pause() noexcept;
+/// True now and then: for operations that may fail for no reason.
+bool chance() noexcept;
+void note(std::uint64_t value) noexcept;  ///< the result of the last operation, for the trace
+bool tracing() noexcept;
+park_end park(const void* word, std::chrono::nanoseconds deadline) noexcept;
+void unpark(const void* word, bool all) noexcept;
+std::chrono::nanoseconds now() noexcept;
+
+}  // namespace cistern::schedules::detail

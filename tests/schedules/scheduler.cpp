@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+#include <schedules/engine.hpp>
+#include <schedules/hooks.hpp>
+#include <schedules/scheduler.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <ostream>
+#include <stdexcept>
+#include <utility>
+
+namespace cistern::schedules {
+namespace {
+
+std::string in_hex(std::uint64_t seed) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(seed));
+  return text;
+}
+
+// A number from the environment, or nothing when it is not set.
+std::optional<std::uint64_t> environment_number(const char* name) {
+  const char* const text = std::getenv(name);
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  char* end = nullptr;
+  const std::uint64_t number = std::strtoull(text, &end, 0);
+  if (*end != '\0') throw std::invalid_argument(std::string(name) + " is \"" + text + "\"; a number is wanted");
+  return number;
+}
+
+}  // namespace
+
+class explorer {
+ public:
+  static exploration run_one(std::uint64_t seed, const exploration_options& options,
+                             const std::function<void(scheduler&)>& body, bool traced) {
+    engine one(seed, options, traced);
+    engine::active = &one;
+    scheduler face(one);
+    one.run_body([&] { body(face); });
+    engine::active = nullptr;
+    return {.schedules = 1,
+            .steps = one.steps,
+            .seed = seed,
+            .failure = one.failure,
+            .trace = one.failure.empty() ? std::string() : one.trace.text()};
+  }
+};
+
+exploration replay(std::uint64_t seed, const exploration_options& options,
+                   const std::function<void(scheduler&)>& body) {
+  return explorer::run_one(seed, options, body, true);
+}
+
+exploration explore(const exploration_options& options, const std::function<void(scheduler&)>& body) {
+  if (const auto seed = environment_number("CISTERN_SCHEDULE_SEED")) return replay(*seed, options, body);
+  const std::uint64_t wanted = environment_number("CISTERN_SCHEDULES").value_or(options.schedules);
+  random_numbers seeds(options.seed);
+  exploration all;
+  while (all.schedules < wanted) {
+    const exploration one = explorer::run_one(seeds.next(), options, body, false);
+    ++all.schedules;
+    all.steps += one.steps;
+    if (one) continue;
+    // Once more, for the trace; and to see whether the seed is enough to bring the failure back.
+    const exploration again = replay(one.seed, options, body);
+    all.seed = one.seed;
+    all.failure = one.failure;
+    all.trace = again.trace;
+    if (again.failure != one.failure)
+      all.failure += " (not reproduced by its seed: the body depends on more than the schedule)";
+    return all;
+  }
+  return all;
+}
+
+exploration::operator testing::AssertionResult() const {
+  return (failure.empty() ? testing::AssertionSuccess() : testing::AssertionFailure()) << *this;
+}
+
+std::ostream& operator<<(std::ostream& out, const exploration& result) {
+  out << result.schedules << " schedules, " << result.steps << " steps";
+  if (result) return out << ", all passed";
+  return out << "; failed: " << result.failure << "\n"
+             << result.trace << "To run this schedule alone: CISTERN_SCHEDULE_SEED=" << in_hex(result.seed)
+             << " and --gtest_filter with this test\n";
+}
+
+void scheduler::spawn(std::function<void()> work) { engine_.spawn(std::move(work)); }
+void scheduler::run() { engine_.run(); }
+void scheduler::fail(const std::string& what) { engine_.fail(what); }
+void scheduler::yield() { detail::scheduling_point("yield", nullptr); }
+std::uint64_t scheduler::choose(std::uint64_t bound) { return engine_.random.below(bound); }
+std::chrono::nanoseconds scheduler::now() const { return engine_.time; }
+
+namespace detail {
+namespace {
+
+// The engine, if a fibre of it is running.
+engine* running() noexcept {
+  engine* const active = engine::active;
+  return active != nullptr && active->in_fibre() ? active : nullptr;
+}
+
+}  // namespace
+
+void scheduling_point(const char* operation, const void* object) noexcept {
+  if (engine* const here = running()) here->step(operation, object);
+}
+
+void pause() noexcept {
+  if (engine* const here = running()) here->pause();
+}
+
+bool chance() noexcept {
+  engine* const here = running();
+  return here != nullptr && here->random.below(16) == 0;
+}
+
+void note(std::uint64_t value) noexcept {
+  if (engine* const here = running()) here->trace.result(value);
+}
+
+bool tracing() noexcept {
+  engine* const here = running();
+  return here != nullptr && here->trace.on;
+}
+
+park_end park(const void* word, std::chrono::nanoseconds deadline) noexcept {
+  engine* const here = running();
+  if (here == nullptr) {
+    std::fputs("schedules: park() outside of a fibre: nobody else runs that could wake it\n", stderr);
+    std::abort();
+  }
+  return here->park(word, deadline);
+}
+
+void unpark(const void* word, bool all) noexcept {
+  if (engine* const here = running()) here->unpark(word, all);
+}
+
+std::chrono::nanoseconds now() noexcept {
+  engine* const here = running();
+  if (here == nullptr) return engine::active != nullptr ? engine::active->time : std::chrono::seconds(1);
+  here->step("now", nullptr);
+  return here->time += std::chrono::microseconds(1);
+}
+
+}  // namespace detail
+}  // namespace cistern::schedules
