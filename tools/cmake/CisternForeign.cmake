@@ -15,6 +15,11 @@
 # a shim names its library privately. So TBB's, which would do no harm, goes behind a shim as well.
 include_guard()
 
+# By name, for beside Clang CMake takes LLVM's tools, which cannot do what cistern_relink asks for.
+find_program(CISTERN_GNU_LD NAMES ld.bfd ld)
+find_program(CISTERN_GNU_OBJCOPY NAMES objcopy)
+mark_as_advanced(CISTERN_GNU_LD CISTERN_GNU_OBJCOPY)
+
 # The text before PREFIX_OF among the symbols that a library defines: "" for most, "je_" for a prefixed jemalloc.
 function(cistern_foreign_prefix file symbol result)
   if(file MATCHES "\\.(a|o)$")
@@ -31,6 +36,10 @@ function(cistern_foreign_prefix file symbol result)
     set(${result} NOTFOUND PARENT_SCOPE)
   endif()
 endfunction()
+
+# GNU ld, also for a build by clang++: lld knows no --force-group-allocation.
+find_program(CISTERN_LD NAMES ld.bfd ld)
+mark_as_advanced(CISTERN_LD)
 
 function(cistern_relink archive prefix object)
   cmake_parse_arguments(arg "" "OURS" "CALLS" ${ARGN})
@@ -56,9 +65,9 @@ function(cistern_relink archive prefix object)
   file(WRITE ${work}/${stem}.keep "${keep}")
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${CMAKE_LINKER} -r --force-group-allocation ${want} -o ${work}/${stem}.all.o ${archive}
-    COMMAND ${CMAKE_OBJCOPY} --redefine-syms=${work}/${stem}.rename ${work}/${stem}.all.o ${work}/${stem}.renamed.o
-    COMMAND ${CMAKE_OBJCOPY} --keep-global-symbols=${work}/${stem}.keep ${work}/${stem}.renamed.o ${object}
+    COMMAND ${CISTERN_LD} -r --force-group-allocation ${want} -o ${work}/${stem}.all.o ${archive}
+    COMMAND ${CISTERN_GNU_OBJCOPY} --redefine-syms=${work}/${stem}.rename ${work}/${stem}.all.o ${work}/${stem}.renamed.o
+    COMMAND ${CISTERN_GNU_OBJCOPY} --keep-global-symbols=${work}/${stem}.keep ${work}/${stem}.renamed.o ${object}
     DEPENDS ${archive} ${work}/${stem}.rename ${work}/${stem}.keep
     COMMENT "Relinking ${archive} under names of our own"
     VERBATIM)
@@ -85,7 +94,8 @@ function(cistern_foreign name)
   set(archive ${CISTERN_${upper}_ARCHIVE})
   set(library ${CISTERN_${upper}_LIBRARY})
 
-  if(archive AND NOT CISTERN_SANITIZE AND (NOT BUILD_SHARED_LIBS OR archive MATCHES "_pic\\.a$"))
+  if(archive AND CISTERN_GNU_LD AND CISTERN_GNU_OBJCOPY AND NOT CISTERN_SANITIZE
+     AND (NOT BUILD_SHARED_LIBS OR archive MATCHES "_pic\\.a$"))
     set(way relink)
     cistern_foreign_prefix(${archive} ${arg_PREFIX_OF} prefix)
   elseif(library)
