@@ -15,14 +15,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef MAP_HUGE_2MB
-#define MAP_HUGE_2MB (21 << 26)
-#endif
-
 namespace cistern::inline v0 {
 namespace {
 
 constexpr std::size_t huge_page = std::size_t{2} << 20;
+constexpr int map_huge_2mb = 21 << 26;  // MAP_HUGE_2MB, which sys/mman.h does not have everywhere
 
 struct counters {
   sync::atomic<std::size_t> mapped{0};
@@ -73,7 +70,7 @@ char* map_aligned(std::size_t length, std::size_t alignment, int flags) noexcept
 char* map_huge(page_policy policy, std::size_t length, std::size_t alignment) noexcept {
   counters& counter = counters_of(policy);
   if (policy == page_policy::explicit_huge) {
-    char* const block = map_aligned(length, alignment, MAP_HUGETLB | MAP_HUGE_2MB);
+    char* const block = map_aligned(length, alignment, MAP_HUGETLB | map_huge_2mb);
     if (block != nullptr) return block;
   }
   char* const block = map_aligned(length, std::max(alignment, huge_page), 0);

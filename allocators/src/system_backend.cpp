@@ -15,7 +15,7 @@ void* system_backend::allocate_aligned(std::size_t bytes, std::size_t alignment)
 // A glibc chunk is a multiple of 16, at least 32, of which 8 are the header. Above the mmap threshold pages are handed
 // out whole, but the threshold moves at run time, so nothing is promised there.
 std::size_t system_backend::good_size(std::size_t bytes) noexcept {
-  constexpr std::size_t header = 8, unit = 16, smallest = 24, mmap_threshold = 128 * 1024;
+  constexpr std::size_t header = 8, unit = 16, smallest = 24, mmap_threshold = std::size_t{128} << 10;
   if (bytes >= mmap_threshold || !malloc_is_libc()) return bytes;
   if (bytes <= smallest) return smallest;
   return ((bytes + header + unit - 1) & ~(unit - 1)) - header;

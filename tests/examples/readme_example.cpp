@@ -12,12 +12,11 @@ int main(int argc, char** argv) {
   cistern::backend_resource& memory = cistern::backend(argc > 1 ? argv[1] : "system");  // or "jemalloc", "pages" ...
   cistern::statistics_resource counted(&memory);
 
-  std::pmr::vector<std::pmr::string> lines(&counted);
-  for (int i = 0; i < 1000; ++i)
-    lines.emplace_back("every line, and the vector that holds them, comes from the backend");
-
-  std::cout << memory.name() << ' ' << memory.version() << ": " << to_string(counted.snapshot()) << '\n';
-  lines = {};
+  {
+    std::pmr::vector<std::pmr::string> lines(&counted);
+    for (int i = 0; i < 1000; ++i) lines.emplace_back("each line, and the vector of them, comes from the backend");
+    std::cout << memory.name() << ' ' << memory.version() << ": " << to_string(counted.snapshot()) << '\n';
+  }
   memory.trim();  // free memory back to the system, where the allocator can
   return counted.snapshot().live_bytes == 0 ? 0 : 1;
 }

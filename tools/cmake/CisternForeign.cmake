@@ -74,7 +74,7 @@ function(cistern_relink archive prefix object)
 endfunction()
 
 # cistern_foreign(<name> ARCHIVES <file>... LIBRARIES <name>... PREFIX_OF <symbol> OURS <prefix> CALLS <symbol>...
-#                        SOURCES <file>...)
+#                 SOURCES <file>...)
 #
 # The library cistern::<name> out of <name>/, if the allocator is installed. SOURCES are more files of <name>/ than
 # <name>_backend.cpp; PREFIX_OF is a function by which a build with prefixed names is recognised; CALLS are the functions

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "mimalloc_aligned.hpp"
-
 #include <cistern/allocators/detail/register_foreign.hpp>
 #include <cistern/allocators/mimalloc_backend.hpp>
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "mimalloc_aligned.hpp"
-
 #include <cistern/allocators/detail/fatal.hpp>
 #include <cistern/allocators/detail/sanitizer.hpp>
 #include <cistern/allocators/mimalloc_backend.hpp>

@@ -22,8 +22,8 @@ struct backend_statistics {
 /// once, including from thread-local and static destructors. It is the same for all:
 ///
 /// - `allocate(bytes, alignment)` returns a block, or nullptr when there is no memory. The alignment is a power of two;
-///   every backend serves up to 2 MiB at least, and another number gives nullptr or a block aligned to 16. Zero bytes
-///   give a block of its own that must be freed like any other. Contents are not set.
+///   every backend serves up to 2 MiB at least, and another number gives nullptr or a block of no stated alignment.
+///   Zero bytes give a block of its own that must be freed like any other. Contents are not set.
 /// - `deallocate(block, bytes, alignment)` takes a block back with the numbers it was asked for; nullptr is ignored.
 /// - `good_size(bytes)` is the size, not below `bytes`, that a request for `bytes` is rounded up to: asking for it
 ///   costs no more memory. Backends that cannot tell return `bytes`.
