@@ -5,7 +5,9 @@
 #include "summary.hpp"
 #include "verdict.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -63,18 +65,45 @@ json number(double value) {
   return value;
 }
 
+// A curve of at most 240 points: of each stretch the sample with most resident memory, so that no peak is lost.
+std::vector<perf::memory_sample> thinned(const std::vector<perf::memory_sample>& samples) {
+  constexpr std::size_t most = 240;
+  if (samples.size() <= most) return samples;
+  std::vector<perf::memory_sample> kept{samples.front()};
+  const std::size_t inner = samples.size() - 2, stretches = most - 2;
+  for (std::size_t i = 0; i < stretches; ++i) {
+    const auto begin = samples.begin() + 1 + static_cast<std::ptrdiff_t>(i * inner / stretches);
+    const auto end = samples.begin() + 1 + static_cast<std::ptrdiff_t>((i + 1) * inner / stretches);
+    kept.push_back(
+        *std::max_element(begin, end, [](const auto& a, const auto& b) { return a.rss_bytes < b.rss_bytes; }));
+  }
+  kept.push_back(samples.back());
+  return kept;
+}
+
+// The curve of memory is kept for the median round only: it is most of the document.
+json round_json(perf::cell_result round) {
+  round.memory.clear();
+  return cell_to_json(round);
+}
+
+json memory_json(perf::cell_result round) {
+  round.memory = thinned(round.memory);
+  return cell_to_json(round).at("memory");
+}
+
 json to_json(const cell& cell) {
   json object{{"workload", cell.workload}, {"contender", cell.contender}, {"threads", cell.threads}};
   object["status"] = text_of(cell.status);
   object["reason"] = cell.reason;
   object["rounds"] = json::array();
-  for (const perf::cell_result& round : cell.rounds) object["rounds"].push_back(cell_to_json(round));
+  for (const perf::cell_result& round : cell.rounds) object["rounds"].push_back(round_json(round));
   json medians = json::object();
   if (!cell.rounds.empty())
     for (const named_figure& figure : cell_figures) medians[figure.name] = number(median(values(cell, figure.of)));
   object["median"] = std::move(medians);
   object["spread"] = to_json(spread(values(cell, ns_per_operation)));
-  object["memory"] = cell.rounds.empty() ? json::array() : cell_to_json(median_round(cell)).at("memory");
+  object["memory"] = cell.rounds.empty() ? json::array() : memory_json(median_round(cell));
   return object;
 }
 
@@ -136,7 +165,7 @@ std::string write_document(const comparison& found, const machine_facts& machine
   }
   for (const program_result& each : found.programs) document["programs"].push_back(to_json(each));
   // What a program wrote on its standard error need not be UTF-8.
-  return document.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+  return document.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace cistern::compare
