@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <cistern/allocators/malloc_binding.hpp>
 
+#include <cstdlib>
+
 #include <dlfcn.h>
+
+// The C library's own name for its malloc.
+extern "C" [[gnu::weak]] void* __libc_malloc(std::size_t bytes);
 
 namespace cistern::inline v0 {
 namespace {
@@ -27,7 +32,9 @@ bool malloc_is_libc() noexcept {
   // gnu_get_libc_version has one definition only, so it tells which object the C library is.
   static const bool answer = [] {
     const void* const libc = holder_of("gnu_get_libc_version").dli_fbase;
-    return libc != nullptr && holder_of("malloc").dli_fbase == libc;
+    // A static executable has no names to look up, but there both are one function unless malloc is somebody else's.
+    if (libc == nullptr) return &std::malloc == &__libc_malloc;
+    return holder_of("malloc").dli_fbase == libc;
   }();
   return answer;
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <cistern/allocators/jemalloc_arena.hpp>
 #include <cistern/allocators/jemalloc_backend.hpp>
+#include <cistern/allocators/system_backend.hpp>
 
 #if CISTERN_WITH_JEMALLOC
 #include <contracts/memory_resource_contract.hpp>
 
+#include <array>
 #include <cstring>
 #include <memory_resource>
 #include <string>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 namespace {
 
@@ -48,6 +51,33 @@ TEST(jemalloc_arena, counts_its_own_blocks_exactly_and_no_others) {
   for (void* block : others) other.deallocate(block, 1024, 8);
   cistern::jemalloc_backend::deallocate(elsewhere, 5000, 8);
 }
+
+#if !CISTERN_CONTRACT_ASAN && !CISTERN_TSAN
+// Takes from malloc whatever it has, down to the smallest block.
+void take_all_of_malloc() {
+  const rlimit none{.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+  setrlimit(RLIMIT_AS, &none);
+  void* volatile block = nullptr;  // volatile: else the compiler leaves out what nobody uses
+  for (std::size_t bytes = std::size_t{1} << 20; bytes >= 16; bytes /= 2) {
+    block = cistern::system_backend::allocate(bytes, 1);
+    while (block != nullptr) block = cistern::system_backend::allocate(bytes, 1);
+  }
+}
+
+TEST(jemalloc_arena, can_be_purged_and_ended_when_memory_has_run_out) {
+  const int status = cistern::contracts::detail::in_child([] {
+    std::array<jemalloc_arena, 12> arenas;  // the later ones have longer names
+    for (jemalloc_arena& arena : arenas) arena.deallocate(arena.allocate(100'000), 100'000);
+    take_all_of_malloc();
+    for (jemalloc_arena& arena : arenas) {
+      arena.purge();
+      arena.reset();
+    }
+    return 0;
+  });
+  EXPECT_EQ(status, 0);
+}
+#endif
 
 TEST(jemalloc_arena, gives_free_pages_back_when_purged) {
   jemalloc_arena arena;

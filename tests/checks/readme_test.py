@@ -42,7 +42,7 @@ class Readme(unittest.TestCase):
                 self.assertTrue((path.parent / link).exists(), f"{path.name} links to {link}")
 
     def test_every_source_says_its_licence(self):
-        endings = {".hpp", ".cpp", ".py", ".sh", ".js", ".css", ".cmake"}
+        endings = {".hpp", ".cpp", ".py", ".sh", ".js", ".css", ".cmake", ".in"}
         for top in ("allocators", "pools", "workers", "tests", "perf", "tools"):
             for path in (ROOT / top).rglob("*"):
                 if path.is_file() and "node_modules" not in path.parts and (

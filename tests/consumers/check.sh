@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# check.sh <way> <source> <build of cistern> <work>: builds and runs the consumer project in one of the three ways.
+# check.sh <way> <source> <build of cistern> <work> [<default backend>]: builds and runs the consumer project in one of the
+# three ways; by add_subdirectory with a default backend.
 set -euo pipefail
-way=$1 source=$2 build=$3 work=$4
+way=$1 source=$2 build=$3 work=$4 default_backend=${5:-system}
 here=$source/tests/consumers
 
 rm -rf "$work"
@@ -10,7 +11,7 @@ mkdir -p "$work"
 say() { printf '%s: %s\n' "$way" "$*"; }
 
 if [[ $way != add_subdirectory ]]; then
-  prefix=$work/prefix
+  prefix="$work/a prefix with spaces"
   # The modules alone: the tools and tests of the build are not part of what a consumer depends on.
   cmake --install "$build" --prefix "$prefix" >"$work/install.log"
   libdir=$(dirname "$(find "$prefix" -name pkgconfig -type d)")
@@ -23,6 +24,7 @@ case $way in
     cmake -S "$here/find_package" -B "$work/out" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work/configure.log"
     cmake --build "$work/out" >"$work/build.log" || { cat "$work/build.log"; exit 1; }
     "$work/out/consumer"
+    "$work/out/by_name"
     # What links against an installed cistern must not be told of the foreign allocators' own libraries.
     if grep -rnE 'lib(je|mi|tc)malloc' "$libdir/cmake/cistern"; then
       say "the exported targets name a foreign allocator's library"
@@ -35,18 +37,21 @@ case $way in
     if pkg-config --exists cistern-jemalloc; then
       modules=(cistern-jemalloc) defines=(-DCONSUMER_WANTS_JEMALLOC)
     fi
-    # The .pc files are made for the prefix that was configured; pkg-config moves them to where they lie.
-    flags=$(pkg-config --define-prefix --cflags --libs "${modules[@]}")
-    # shellcheck disable=SC2086 # the flags are words
-    "${CXX:-c++}" -std=c++20 "${defines[@]}" "$here/consumer.cpp" $flags -o "$work/consumer"
-    "$work/consumer"
-    if pkg-config --define-prefix --libs "${modules[@]}" | grep -E -- '-l(je|mi|tc)malloc'; then
+    # eval, for what pkg-config says is quoted for the shell: the prefix has spaces.
+    compile() { eval "$(printf '%q ' "${CXX:-c++}" -std=c++20 "${@:2}" -o "$work/$1") $flags"; "$work/$1"; }
+    flags=$(pkg-config --cflags --libs "${modules[@]}")
+    compile consumer "${defines[@]}" "$here/consumer.cpp"
+    mapfile -t modules < <(cd "$PKG_CONFIG_PATH" && basename -s .pc -- *.pc)
+    flags=$(pkg-config --cflags --libs "${modules[@]}")
+    compile by_name "$here/by_name.cpp"
+    if pkg-config --libs "${modules[@]}" | grep -E -- '-l(je|mi|tc)malloc'; then
       say "pkg-config names a foreign allocator's library"
       exit 1
     fi
     ;;
   add_subdirectory)
-    cmake -S "$here/add_subdirectory" -B "$work/out" -G Ninja -DCISTERN_SOURCE="$source" >"$work/configure.log"
+    cmake -S "$here/add_subdirectory" -B "$work/out" -G Ninja -DCISTERN_SOURCE="$source" \
+      -DCISTERN_DEFAULT_BACKEND="$default_backend" >"$work/configure.log"
     cmake --build "$work/out" >"$work/build.log" || { cat "$work/build.log"; exit 1; }
     "$work/out/consumer"
     ;;

@@ -63,8 +63,12 @@ void describe_compare(CLI::App& app, raw_options& raw) {
   auto* const quick = app.add_flag("--quick", raw.quick, "The quick set: under 3 minutes on 2 processors (default)");
   app.add_flag("--full", raw.options.full, "Every workload, longer and with more threads: about half an hour")
       ->excludes(quick);
-  app.add_option("--workload", raw.options.workloads, "Workloads or families of them; see --list")->type_name("NAME");
-  app.add_option("--contender", raw.options.contenders, "Allocators and others; see --list")->type_name("NAME");
+  app.add_option("--workload", raw.options.workloads, "Workloads or families of them; see --list")
+      ->type_name("NAME")
+      ->delimiter(',');
+  app.add_option("--contender", raw.options.contenders, "Allocators and others; see --list")
+      ->type_name("NAME")
+      ->delimiter(',');
   app.add_option("--threads", raw.threads, "Numbers of threads, as in 1,2,4")->type_name("LIST");
   app.add_option("--rounds", raw.rounds, "How often each is measured")->type_name("N");
   app.add_flag("--list", raw.options.list, "Say what there is and end");
@@ -105,6 +109,9 @@ compare_options finished(raw_options raw, bool has_dashes, const std::vector<std
   options.programs_only = has_dashes;
   if (has_dashes) options.programs.push_back({std::filesystem::path(after_dashes.front()).filename(), after_dashes});
   for (const std::string& text : raw.programs) options.programs.push_back(named_program(text));
+  if (options.programs.empty() && options.stdin_file != compare_options{}.stdin_file)
+    throw bad_input("--stdin is for programs; name one: cistern compare --stdin file -- program arguments...");
+  for (program_request& program : options.programs) program.name = printable(program.name);
   return options;
 }
 
@@ -148,8 +155,10 @@ class command_line {
     if (!app_.remaining().empty()) {
       const std::string extra = app_.remaining().front();
       const char* const sort = extra.starts_with('-') ? "option" : "command";
-      throw bad_input(fmt::format("unknown {} {}; write: cistern compare", sort, extra));
+      throw bad_input(fmt::format("unknown {} \"{}\"; write: cistern compare", sort, extra));
     }
+    if (compare_->count() + cell_->count() + binding_->count() > 1)
+      throw bad_input("one command at a time; write: cistern compare [options]");
     if (binding_->parsed()) return show_binding{};
     if (cell_->parsed()) {
       request_.threads = number("--threads", cell_threads_, most_threads);

@@ -98,6 +98,7 @@ struct launch {
 [[noreturn]] void become(const launch& to) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGPIPE, SIG_DFL);                // what is ignored stays so over exec
   if (getppid() != to.parent) _exit(127);  // the parent died before prctl
   const int input = open(to.stdin_file, O_RDONLY);
   const int output = to.output >= 0 ? to.output : open("/dev/null", O_WRONLY);
@@ -260,6 +261,8 @@ std::string describe(const child_outcome& outcome) {
     case ending::interrupted:
       return "interrupted";
     case ending::not_started:
+      if (outcome.code == ENOEXEC)
+        return "not started: neither a program for this machine nor a script that begins with #!";
       return fmt::format("not started: {}", std::strerror(outcome.code));
   }
   const std::string why = last_line(outcome.errors);

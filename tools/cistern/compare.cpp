@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <report.hpp>
@@ -83,6 +84,15 @@ void check_programs(const compare_options& options) {
   throw bad_input("nothing to compare: " + reason);
 }
 
+void check_files(const compare_options& options) {
+  if (!options.json_file || !options.html_file) return;
+  std::error_code error;
+  const std::filesystem::path file = std::filesystem::weakly_canonical(*options.json_file, error);
+  const bool special = std::filesystem::exists(file, error) && !std::filesystem::is_regular_file(file, error);
+  if (!special && !file.empty() && file == std::filesystem::weakly_canonical(*options.html_file, error))
+    throw bad_input(fmt::format("--json and --html both name {}; give each a file of its own", *options.html_file));
+}
+
 class compare_run {
  public:
   // Everything that can be wrong with the input is found here.
@@ -97,6 +107,7 @@ class compare_run {
       throw bad_input(
           "--html needs the charting library, which was absent when cistern was built; "
           "run tools/setup and build again");
+    check_files(options);
     if (options.json_file) json_.emplace("--json", *options.json_file);
     if (options.html_file) html_.emplace("--html", *options.html_file);
   }
@@ -108,6 +119,7 @@ class compare_run {
     if (json_) fmt::print("The result document: {}\n", json_->path());
     if (html_) fmt::print("The page with pictures: {}\n", html_->path());
     std::fflush(stdout);
+    for (const std::string& why : unwritten_) fmt::print(stderr, "cistern: {}\n", why);
     return status_of_run();
   }
 
@@ -141,8 +153,16 @@ class compare_run {
   void write_files() {
     if (!json_ && !html_) return;
     const std::string document = write_document(found_, machine_);
-    if (json_) json_->write(document);
-    if (html_) html_->write(report::render(document));
+    if (json_) write(json_, document);
+    if (html_) write(html_, report::render(document));
+  }
+
+  // A full disk must not cost the table too.
+  void write(std::optional<output_file>& file, const std::string& text) try {
+    file->write(text);
+  } catch (const std::exception& error) {
+    unwritten_.emplace_back(error.what());
+    file.reset();
   }
 
   int status_of_run() const {
@@ -156,7 +176,7 @@ class compare_run {
     }
     if (!failed.empty()) fmt::print(stderr, "cistern: failed: {}; the reasons stand above\n", listed(failed));
     if (!found_.complete) return interrupted_status;
-    return failed.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
+    return failed.empty() && unwritten_.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
   }
 
   const compare_options& options_;
@@ -166,6 +186,7 @@ class compare_run {
   comparison found_;
   std::optional<preloaded_run> runner_;
   std::optional<output_file> json_, html_;
+  std::vector<std::string> unwritten_;  ///< why, of each file that could not be
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace {
 constexpr int stopping[] = {SIGINT, SIGTERM, SIGHUP};
 
 volatile std::sig_atomic_t write_end = -1;
-struct sigaction former[std::size(stopping)];
+struct sigaction former[std::size(stopping)], former_pipe;
 
 void note(int /*signal*/) {
   const int saved = errno;
@@ -36,10 +36,14 @@ interruption::interruption() {
     sigaction(stopping[i], nullptr, &former[i]);
     if (former[i].sa_handler != SIG_IGN) sigaction(stopping[i], &action, nullptr);
   }
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &ignore, &former_pipe);
 }
 
 interruption::~interruption() {
   for (std::size_t i = 0; i < std::size(stopping); ++i) sigaction(stopping[i], &former[i], nullptr);
+  sigaction(SIGPIPE, &former_pipe, nullptr);
   write_end = -1;
   close(pipe_[0]);
   close(pipe_[1]);

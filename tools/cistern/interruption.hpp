@@ -7,7 +7,8 @@ namespace cistern::compare {
 ///
 /// At most one at a time, in main(). The first signal is noted; a second one of the same sort ends the process as if
 /// this class were not there. A signal that was ignored when the program started (nohup, a background job) stays
-/// ignored. The destructor puts the former handlers back.
+/// ignored. SIGPIPE is ignored meanwhile: nobody reading the progress is no reason to lose what is measured. The
+/// destructor puts the former handlers back.
 class interruption {
  public:
   interruption();

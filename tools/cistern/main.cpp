@@ -8,10 +8,13 @@
 #include "cell_process.hpp"
 #include "compare.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace {
 
@@ -30,10 +33,26 @@ struct run_command {
   int operator()(const cistern::perf::cell_request& request) const { return cistern::compare::serve_cell(request); }
 };
 
+// A standard stream that was closed by the caller would otherwise be the next file that we open: what is printed would
+// land in the result document.
+void fill_standard_streams() {
+  int file = 0;
+  while (file >= 0 && file <= STDERR_FILENO) file = open("/dev/null", O_RDWR);
+  if (file > STDERR_FILENO) close(file);
+}
+
+int run(int count, char** arguments) {
+  const int status = std::visit(run_command{}, cistern::compare::parse_arguments(count, arguments));
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  fmt::print(stderr, "cistern: cannot write to the standard output\n");
+  return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) try {
-  return std::visit(run_command{}, cistern::compare::parse_arguments(count, arguments));
+  fill_standard_streams();
+  return run(count, arguments);
 } catch (const cistern::compare::bad_input& error) {
   constexpr int bad_input_status = 2;
   fmt::print(stderr, "cistern: {}\n", error.what());

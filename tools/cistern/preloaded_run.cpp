@@ -59,7 +59,9 @@ std::string find_probe() {
 preloaded_run::preloaded_run(std::string stdin_file) : stdin_file_(std::move(stdin_file)) {
   const std::string probe = find_probe();
   if (probe.empty()) throw bad_input("cistern_probe.so is not beside cistern; build or install it with the command");
-  if (!std::ifstream(stdin_file_)) throw bad_input("cannot read --stdin " + stdin_file_ + "; name a file that exists");
+  std::error_code error;
+  if (!std::ifstream(stdin_file_) || std::filesystem::is_directory(stdin_file_, error))
+    throw bad_input("cannot read --stdin " + stdin_file_ + "; name a file that exists");
   probe_ = scratch_.file("probe.so");
   record_ = scratch_.file("record");
   std::filesystem::create_symlink(probe, probe_);

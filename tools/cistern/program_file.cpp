@@ -52,6 +52,7 @@ program_file find_program(const std::string& name) {
   std::string loaded = found.path;
   if (!file.script_interpreter.empty()) {
     loaded = file.script_interpreter;
+    if (!is_file(loaded)) return unusable(fmt::format("{} wants {}, which is not there; install it", name, loaded));
     file = read_elf_file(loaded);
   }
   if (file.elf && !file.interpreted) {

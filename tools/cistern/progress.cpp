@@ -32,16 +32,17 @@ void progress::show(std::string_view what, std::size_t done, std::size_t all, do
   std::string line = fmt::format("{:>4} of {}, {} left  {}", done, all, duration_text(seconds_left), what);
   if (terminal_) {
     line.resize(std::min<std::size_t>(line.size(), static_cast<std::size_t>(columns(to_)) - 1));
-    fmt::print(to_, "{}{}", erase_line, line);
+    line.insert(0, erase_line);
   } else {
-    fmt::print(to_, "{}\n", line);
+    line += '\n';
   }
+  std::fputs(line.c_str(), to_);  // failing is no reason to stop
   std::fflush(to_);
 }
 
 void progress::clear() {
   if (terminal_ && shown_) {
-    fmt::print(to_, "{}", erase_line);
+    std::fputs(erase_line, to_);
     std::fflush(to_);
   }
   shown_ = false;

@@ -12,7 +12,7 @@ namespace {
 // Three significant digits from `finest` decimals down to none.
 std::string three_digits(double value, int finest) {
   const double size = std::fabs(value);
-  const int before_point = size < 1 ? 0 : static_cast<int>(std::log10(size)) + 1;
+  const int before_point = size > 0 ? static_cast<int>(std::floor(std::log10(size))) + 1 : 0;  // negative below 0.1
   return fmt::format("{:.{}f}", value, std::clamp(3 - before_point, 0, finest));
 }
 
@@ -20,7 +20,7 @@ std::string three_digits(double value, int finest) {
 
 std::string nanoseconds_text(double nanoseconds) { return three_digits(nanoseconds, 2); }
 
-std::string seconds_text(double seconds) { return three_digits(seconds, 3); }
+std::string seconds_text(double seconds) { return three_digits(seconds, 5); }
 
 std::string mebibytes_text(double bytes) { return three_digits(bytes / (1024 * 1024), 1); }
 

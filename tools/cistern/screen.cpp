@@ -4,6 +4,7 @@
 #include "preload.hpp"
 #include "quantity.hpp"
 #include "verdict.hpp"
+#include "words.hpp"
 #include "workload_tables.hpp"
 
 #include <algorithm>
@@ -12,21 +13,6 @@
 
 namespace cistern::compare {
 namespace {
-
-// Breaks a line between words, with the following lines set in.
-std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
-  std::string result;
-  std::size_t at = 0, room = width;
-  while (text.size() - at > room) {
-    std::size_t cut = text.rfind(' ', at + room);
-    if (cut == std::string::npos || cut <= at) cut = at + room;
-    result += text.substr(at, cut - at) + "\n" + std::string(indent, ' ');
-    at = text.find_first_not_of(' ', cut);
-    if (at == std::string::npos) return result;
-    room = width - indent;
-  }
-  return result + text.substr(at);
-}
 
 class screen_writer {
  public:

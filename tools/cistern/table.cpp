@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "table.hpp"
 
+#include "words.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -23,7 +25,7 @@ class table_writer {
   }
 
   std::string write() {
-    if (!table_.title.empty()) text_ += painted(table_.title, bold) + "\n";
+    if (!table_.title.empty()) text_ += painted(wrapped(table_.title, width_, 0), bold) + "\n";
     for (std::size_t first = 1; first < table_.head.size();) {
       const std::size_t last = end_of_block(first);
       if (first > 1) text_ += "\n";

@@ -37,6 +37,25 @@ std::string behind_text(const candidate& leader, const std::vector<const candida
                             ratio_text(times_as_long(slowest, leader)));
 }
 
+// Those that only the spread of their rounds keeps in the lead: their median is above that of one that is behind.
+std::vector<std::string> take_vague(std::vector<const candidate*>& leading, const candidate& first_behind) {
+  std::vector<std::string> vague;
+  while (median(leading.back()->times) > median(first_behind.times)) {
+    vague.insert(vague.begin(), leading.back()->name);
+    leading.pop_back();
+  }
+  return vague;
+}
+
+std::string difference_text(std::vector<const candidate*> leading, const std::vector<const candidate*>& behind) {
+  const candidate& leader = *leading.front();
+  const std::vector<std::string> vague = take_vague(leading, *behind.front());
+  std::vector<std::string> best;
+  for (const candidate* each : leading) best.push_back(each->name);
+  const std::string text = lead_text(best) + behind_text(leader, behind);
+  return vague.empty() ? text : text + fmt::format("; {} varied too much to tell", listed(vague));
+}
+
 std::string_view kind_of(const comparison& found, const std::string& contender) {
   const auto info = std::ranges::find(found.contenders, contender, &perf::contender_info::name);
   return info == found.contenders.end() ? std::string_view{} : std::string_view(info->kind);
@@ -104,16 +123,11 @@ verdict judge(std::span<const candidate> candidates) {
 
   const candidate& leader = *order.front();
   verdict result;
-  std::vector<const candidate*> behind;
-  for (const candidate* each : order) {
-    if (no_difference(leader.times, each->times))
-      result.best.push_back(each->name);
-    else
-      behind.push_back(each);
-  }
+  std::vector<const candidate*> leading, behind;
+  for (const candidate* each : order) (no_difference(leader.times, each->times) ? leading : behind).push_back(each);
+  for (const candidate* each : leading) result.best.push_back(each->name);
   result.difference = !behind.empty();
-  result.text = result.difference ? lead_text(result.best) + behind_text(leader, behind)
-                                  : "no difference between " + listed(result.best);
+  result.text = result.difference ? difference_text(leading, behind) : "no difference between " + listed(result.best);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include "bad_input.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -82,6 +83,26 @@ std::string listed(std::span<const std::string> names, std::string_view last) {
 
 std::vector<std::string> split_words(std::string_view line) { return word_splitter(line).split(); }
 
+std::string printable(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' ');
+  return text;
+}
+
+std::string wrapped(const std::string& text, std::size_t width, std::size_t indent) {
+  std::string result;
+  std::size_t at = 0, room = width;
+  while (text.size() - at > room) {
+    std::size_t cut = text.rfind(' ', at + room);
+    if (cut == std::string::npos || cut <= at) cut = at + room;
+    result += text.substr(at, cut - at) + "\n" + std::string(indent, ' ');
+    at = text.find_first_not_of(' ', cut);
+    if (at == std::string::npos) return result;
+    room = width - indent;
+  }
+  return result + text.substr(at);
+}
+
 std::string last_line(std::string_view text, std::size_t limit) {
   const std::size_t end = text.find_last_not_of(blanks);
   if (end == std::string_view::npos) return {};
@@ -89,9 +110,7 @@ std::string last_line(std::string_view text, std::size_t limit) {
   const std::size_t start = text.find_last_of("\n\r");
   std::string line(start == std::string_view::npos ? text : text.substr(start + 1));
   line.resize(std::min(line.size(), limit));
-  std::ranges::replace_if(
-      line, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' ');
-  return line;
+  return printable(std::move(line));
 }
 
 }  // namespace cistern::compare

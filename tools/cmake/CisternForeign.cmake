@@ -15,7 +15,8 @@
 # a shim names its library privately. So TBB's, which would do no harm, goes behind a shim as well.
 include_guard()
 
-# By name, for beside Clang CMake takes LLVM's tools, which cannot do what cistern_relink asks for.
+# By name, for beside Clang CMake takes LLVM's tools, which cannot do what cistern_relink asks for: lld knows no
+# --force-group-allocation.
 find_program(CISTERN_GNU_LD NAMES ld.bfd ld)
 find_program(CISTERN_GNU_OBJCOPY NAMES objcopy)
 mark_as_advanced(CISTERN_GNU_LD CISTERN_GNU_OBJCOPY)
@@ -36,10 +37,6 @@ function(cistern_foreign_prefix file symbol result)
     set(${result} NOTFOUND PARENT_SCOPE)
   endif()
 endfunction()
-
-# GNU ld, also for a build by clang++: lld knows no --force-group-allocation.
-find_program(CISTERN_LD NAMES ld.bfd ld)
-mark_as_advanced(CISTERN_LD)
 
 function(cistern_relink archive prefix object)
   cmake_parse_arguments(arg "" "OURS" "CALLS" ${ARGN})
@@ -65,7 +62,7 @@ function(cistern_relink archive prefix object)
   file(WRITE ${work}/${stem}.keep "${keep}")
   add_custom_command(
     OUTPUT ${object}
-    COMMAND ${CISTERN_LD} -r --force-group-allocation ${want} -o ${work}/${stem}.all.o ${archive}
+    COMMAND ${CISTERN_GNU_LD} -r --force-group-allocation ${want} -o ${work}/${stem}.all.o ${archive}
     COMMAND ${CISTERN_GNU_OBJCOPY} --redefine-syms=${work}/${stem}.rename ${work}/${stem}.all.o ${work}/${stem}.renamed.o
     COMMAND ${CISTERN_GNU_OBJCOPY} --keep-global-symbols=${work}/${stem}.keep ${work}/${stem}.renamed.o ${object}
     DEPENDS ${archive} ${work}/${stem}.rename ${work}/${stem}.keep
@@ -116,6 +113,11 @@ function(cistern_foreign name)
   target_link_libraries(${target} PUBLIC cistern::allocators)
   target_compile_definitions(${target} INTERFACE CISTERN_WITH_${upper}=1)
   target_link_options(${target} INTERFACE LINKER:--undefined=cistern_backend_${name})
+  if(BUILD_SHARED_LIBS)
+    # A program that uses the backend by name refers to nothing in it. For archives the option above is enough; a shared
+    # library is dropped in spite of it by compilers that ask for --as-needed unless told, as Debian's g++ does.
+    target_link_options(${target} INTERFACE LINKER:--no-as-needed)
+  endif()
   if(way STREQUAL relink)
     set(object ${CMAKE_CURRENT_BINARY_DIR}/relink/${name}.o)
     cistern_relink(${archive} "${prefix}" ${object} OURS ${arg_OURS} CALLS ${arg_CALLS})

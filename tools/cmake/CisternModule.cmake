@@ -48,6 +48,8 @@ function(cistern_library target name)
     set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION}
                           SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
     target_link_options(${target} PRIVATE LINKER:-z,nodelete)
+    # Libraries of cistern that this one needs lie beside it; a foreign one may lie where nobody looks by default.
+    set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
   endif()
   cistern_install(${target})
 endfunction()

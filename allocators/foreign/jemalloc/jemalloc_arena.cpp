@@ -5,6 +5,7 @@
 #include <cistern/allocators/jemalloc_backend.hpp>
 
 #include <bit>
+#include <cstdio>
 #include <stdexcept>
 
 namespace cistern::inline v0 {
@@ -23,17 +24,21 @@ unsigned new_arena() {
   return index;
 }
 
-// The name of a control or a number of one arena.
-std::string of_arena(const char* before, unsigned index, const char* after) {
-  return before + std::to_string(index) + after;
-}
+// The name of a control or a number of one arena. Not a std::string: purging is what one does when memory has run out.
+struct name_of_arena {
+  char text[64];
+
+  name_of_arena(const char* before, unsigned index, const char* after) noexcept {
+    std::snprintf(text, sizeof text, "%s.%u.%s", before, index, after);
+  }
+};
 
 void command(unsigned index, const char* what) noexcept {
-  cistern_je_mallctl(of_arena("arena.", index, what).c_str(), nullptr, nullptr, nullptr, 0);
+  cistern_je_mallctl(name_of_arena("arena", index, what).text, nullptr, nullptr, nullptr, 0);
 }
 
 std::optional<std::size_t> number(unsigned index, const char* what) {
-  return detail::jemalloc_read<std::size_t>(of_arena("stats.arenas.", index, what).c_str());
+  return detail::jemalloc_read<std::size_t>(name_of_arena("stats.arenas", index, what).text);
 }
 
 }  // namespace
@@ -42,22 +47,22 @@ jemalloc_arena::jemalloc_arena() : index_(new_arena()), flags_(arena_flag(index_
 
 jemalloc_arena::~jemalloc_arena() {
   detail::given_all();
-  command(index_, ".destroy");
+  command(index_, "destroy");
 }
 
-void jemalloc_arena::purge() noexcept { command(index_, ".purge"); }
+void jemalloc_arena::purge() noexcept { command(index_, "purge"); }
 
 void jemalloc_arena::reset() noexcept {
   detail::given_all();
-  command(index_, ".reset");
+  command(index_, "reset");
 }
 
 backend_statistics jemalloc_arena::statistics() const {
   detail::jemalloc_refresh();
-  const auto small = number(index_, ".small.allocated"), large = number(index_, ".large.allocated");
+  const auto small = number(index_, "small.allocated"), large = number(index_, "large.allocated");
   return {.live_bytes = small && large ? std::optional(*small + *large) : std::nullopt,
-          .mapped_bytes = number(index_, ".mapped"),
-          .resident_bytes = number(index_, ".resident")};
+          .mapped_bytes = number(index_, "mapped"),
+          .resident_bytes = number(index_, "resident")};
 }
 
 std::size_t jemalloc_arena::good_size(std::size_t bytes) const noexcept { return jemalloc_backend::good_size(bytes); }

@@ -37,7 +37,9 @@ class memory_return {
     }
     sample();
     free_some(from, 0, most);
-    free_some(from, most, count);
+    trim(from);
+    sample();
+    free_some(from, most, count);  // the last trim is the cell's, after it has read RSS
     return count;
   }
 
@@ -59,8 +61,6 @@ class memory_return {
       give_back(from, slot);
       if (i % step() == 0) sample();
     }
-    sample();
-    trim(from);
     sample();
   }
 

@@ -20,8 +20,9 @@ CISTERN_EXPORT backend_resource* find_backend(std::string_view name) noexcept;
 CISTERN_EXPORT backend_resource& backend(std::string_view name);
 
 /// The backend that the environment names in CISTERN_BACKEND, else the one that the build named
-/// (CISTERN_DEFAULT_BACKEND), else `system`. The environment is read at the first call, and the answer stays.
-/// Throws std::invalid_argument when the name is not of a backend that is present; then the next call looks again.
+/// (CISTERN_DEFAULT_BACKEND; cistern::cistern links it), else `system`. The environment is read at the first call, and
+/// the answer stays. Throws std::invalid_argument when the name is not of a backend that is present; then the next call
+/// looks again.
 CISTERN_EXPORT backend_resource& default_backend();
 
 /// Every backend in this process: `system` first, the others by name.

@@ -17,7 +17,8 @@ namespace cistern::inline v0 {
 ///
 /// Hand it to any pmr container. allocate() throws std::bad_alloc when there is no memory; the functions below mean
 /// what memory_backend says of them. Thread-safe, as all backends are. Each call is one virtual call more than the
-/// concrete backend costs (about 10 ns); where that matters, use the concrete type.
+/// concrete backend costs (1 to 10 ns, by machine: "behind_resource" in perf/allocators/backends_bench.cpp); where that
+/// matters, use the concrete type.
 class CISTERN_EXPORT backend_resource : public std::pmr::memory_resource {
  public:
   virtual std::size_t good_size(std::size_t bytes) const noexcept = 0;

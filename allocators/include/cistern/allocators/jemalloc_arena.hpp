@@ -14,7 +14,8 @@ namespace cistern::inline v0 {
 /// Link cistern::jemalloc; where jemalloc is not installed, that target does not exist.
 ///
 /// Good under a pool, a cache or a plug-in whose memory someone will ask about. Not for single small blocks on a hot
-/// path: it bypasses jemalloc's thread caches, so each call takes a lock of the arena (some 80 ns). That is deliberate:
+/// path: it bypasses jemalloc's thread caches, so each call takes a lock of the arena (some 80 ns, "own" in
+/// perf/allocators/backends_bench.cpp). That is deliberate:
 /// a block in a thread's cache would count as live, would not be purged, and would be handed out again after reset().
 /// Use jemalloc_backend for speed, or a pool over this.
 ///

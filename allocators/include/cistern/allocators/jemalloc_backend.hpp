@@ -14,8 +14,9 @@ namespace cistern::inline v0 {
 /// jemalloc, beside the process's malloc and not in its place. Link cistern::jemalloc.
 ///
 /// Good for programs whose memory must come back while they run: it purges by decay, and its statistics are the best
-/// of all. Above 32 KiB its thread cache is off by default (64 KiB costs 40 times what 16 KiB does); MALLOC_CONF is
-/// read as usual. For statistics and a purge of one part of a program, see jemalloc_arena.
+/// of all. Above 32 KiB its thread cache is off by default (64 KiB costs 30 times what 4 KiB does,
+/// perf/allocators/backends_bench.cpp); MALLOC_CONF is read as usual. For statistics and a purge of one part of a
+/// program, see jemalloc_arena.
 struct jemalloc_backend {
   static void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
     if (alignment <= small_alignment) [[likely]]

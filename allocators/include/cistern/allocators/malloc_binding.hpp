@@ -18,7 +18,8 @@ struct malloc_binding_t {
 /// Looks both up, by dlsym and dladdr. Any thread; some microseconds.
 CISTERN_EXPORT malloc_binding_t malloc_binding();
 
-/// True when malloc is the C library's own: nothing has replaced it. Any thread; allocates nothing; looked up once.
+/// True when malloc is the C library's own: nothing has replaced it. Known also in a static executable. Any thread;
+/// allocates nothing; looked up once.
 CISTERN_EXPORT bool malloc_is_libc() noexcept;
 
 }  // namespace cistern::inline v0

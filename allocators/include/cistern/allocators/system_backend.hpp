@@ -4,6 +4,7 @@
 #include <cistern/allocators/backend.hpp>
 #include <cistern/allocators/export.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 
@@ -17,7 +18,7 @@ namespace cistern::inline v0 {
 struct system_backend {
   static void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
     if (alignment <= malloc_alignment) [[likely]]
-      return std::malloc(bytes != 0 ? bytes : 1);
+      return std::malloc(std::max(bytes, alignment));  // not all that may be malloc align 8 bytes to 16
     return allocate_aligned(bytes, alignment);
   }
 
