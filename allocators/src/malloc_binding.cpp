@@ -6,7 +6,7 @@
 #include <dlfcn.h>
 
 // The C library's own name for its malloc.
-extern "C" [[gnu::weak]] void* __libc_malloc(std::size_t bytes);
+extern "C" [[gnu::weak]] void* __libc_malloc(std::size_t bytes);  // NOLINT(*-reserved-identifier,*-naming)
 
 namespace cistern::inline v0 {
 namespace {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/export.hpp>
+
 // CISTERN_FOREIGN_CALL(mode, result, prefix, name, parameters...) declares the function `name` of a foreign allocator
 // as `prefix##name`, which is what cistern calls it.
 //
@@ -20,9 +22,8 @@
 
 #define CISTERN_FOREIGN_CALL_0(result, prefix, name, ...) extern "C" result prefix##name(__VA_ARGS__) noexcept
 
-#define CISTERN_FOREIGN_CALL_1(result, prefix, name, ...)                                                            \
-  extern "C" [[gnu::visibility("default")]] result (*const prefix##name)(__VA_ARGS__) noexcept __asm__(#prefix #name \
-                                                                                                       "_pointer")
+#define CISTERN_FOREIGN_CALL_1(result, prefix, name, ...) \
+  extern "C" CISTERN_EXPORT result (*const prefix##name)(__VA_ARGS__) noexcept __asm__(#prefix #name "_pointer")
 
 #define CISTERN_FOREIGN_CALL_2(result, prefix, name, ...)                                      \
   extern "C" result CISTERN_FOREIGN_JOIN(CISTERN_FOREIGN_PREFIX, name)(__VA_ARGS__) noexcept;  \
