@@ -161,6 +161,15 @@ TEST(run_cell, shows_memory_come_and_go) {
   EXPECT_GT(cell.minor_faults, 12 * MiB / 4096);
 }
 
+TEST(run_cell, reads_memory_with_all_freed_before_the_last_trim) {
+  if (std::ranges::find(contenders(), "jemalloc", &contender_info::name) == contenders().end())
+    GTEST_SKIP() << "jemalloc, which keeps what is freed for a while, is not installed";
+  cell_request request = small_cell("memory", "jemalloc");
+  request.scale = 0.125;  // 16 MiB
+  const cell_result cell = run_cell(request);
+  EXPECT_GT(cell.rss_drained, cell.rss_trimmed + 256 * 1024);
+}
+
 TEST(run_cell, samples_memory_in_the_workloads_that_are_about_it) {
   for (const char* name : {"larson", "mstress", "rptest", "mleak/5"})
     EXPECT_GT(run_cell(small_cell(name, plain_malloc())).memory.size(), 2u) << name;

@@ -123,6 +123,11 @@ class BadInput(TestCase):
             (["compare", "--json", "/no/such/folder/file"], "/no/such/folder/file"),
             (["compare", "--json", ""], "--json"),
             (["compare", "--html", "/no/such/folder/file"], "--html"),
+            (["compare", "--json", "same", "--html", "./same"], "a file of its own"),
+            (["compare", "--stdin", "/etc/passwd"], "--stdin is for programs"),
+            (["compare", "--stdin", "/", "--", "cat"], "cannot read --stdin"),
+            (["compare", "--workload", "pair/64,pear"], "pair"),
+            (["compare", "compare"], "one command"),
             (["compair"], "cistern compare"),
             ([], "cistern compare"),
         ]
@@ -227,6 +232,54 @@ class Workloads(TestCase):
         mask = os.umask(0)
         os.umask(mask)
         self.assertEqual(os.stat(self.file("result.json")).st_mode & 0o777, 0o666 & ~mask)
+
+
+class Streams(TestCase):
+    """Standard streams in every bad state. The arguments make a run of some milliseconds."""
+
+    SHORT = ["compare", "--workload", "pair/64", "--contender", "floor", "--threads", "1", "--rounds", "1", *TINY]
+
+    def shell(self, redirection, *arguments):
+        command = 'exec "$@" ' + redirection
+        return subprocess.run(
+            ["sh", "-c", command, "sh", CISTERN, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=60)
+
+    def complete(self):
+        with open(self.file("r.json")) as file:
+            return json.load(file)["complete"]
+
+    def test_that_are_closed_do_not_let_the_table_into_the_document(self):
+        for closed in (">&-", "2>&-", "<&-", "<&- >&- 2>&-"):
+            with self.subTest(closed=closed):
+                result = self.shell(closed, *self.SHORT, "--json", self.file("r.json"))
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertTrue(self.complete())
+
+    def test_whose_reader_has_gone_cost_nothing_that_is_measured(self):
+        ours, theirs = os.pipe()
+        os.close(ours)
+        result = subprocess.run([CISTERN, *self.SHORT, "--json", self.file("r.json")], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=theirs, timeout=60)
+        os.close(theirs)
+        self.assertEqual(result.returncode, 0)
+        self.assertTrue(self.complete())
+        self.assertEqual(os.listdir(self.folder), ["r.json"])
+
+    def test_leave_a_program_its_own_sigpipe(self):
+        result = run("compare", "--rounds", "1", "--contender", "glibc", "--", "sh", "-c", "kill -PIPE $$")
+        self.assertIn("signal 13", result.stdout)
+
+    def test_that_are_full_are_an_error(self):
+        for arguments in (self.SHORT, ["--version"]):
+            self.assertEqual(self.shell(">/dev/full", *arguments).returncode, 1, arguments)
+
+    def test_a_document_that_cannot_be_written_does_not_cost_the_table(self):
+        result = run(*self.SHORT, "--json", "/dev/full")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("Verdicts", result.stdout)
+        self.assertIn("cannot write /dev/full", result.stderr)
+        self.assertNotIn("result document", result.stdout)
 
 
 class Colours(TestCase):
@@ -428,6 +481,23 @@ class Programs(TestCase):
                                          LD_PRELOAD=other["bound"])
         self.assertFalse(found["contenders"][0]["as_intended"])
         self.assertEqual(found["contenders"][0]["bound"], other["bound"])
+
+    def test_that_the_kernel_cannot_start_are_said_why(self):
+        path = self.file("no script")
+        for text, why in (("exit 0", "begins with #!"), ("#!/no/such/shell", "/no/such/shell")):
+            with open(path, "w") as file:
+                file.write(text + "\n")
+            os.chmod(path, 0o755)
+            result = run("compare", "--rounds", "1", "--contender", "glibc", "--", path)
+            self.assertIn(why, result.stdout + result.stderr)
+
+    def test_with_control_characters_in_the_name_do_not_reach_the_terminal(self):
+        path = self.file("a\n\x1b[31mb")
+        os.symlink("/bin/true", path)
+        found, result = self.program_document(path, options=("--rounds", "1", "--contender", "glibc"))
+        self.assertNotIn("\x1b", result.stdout + result.stderr)
+        self.assertEqual(found["name"], "a  [31mb")
+        self.assertEqual(found["command"], [path])
 
     def test_leave_nothing_behind(self):
         temporary = tempfile.mkdtemp(dir="/tmp")

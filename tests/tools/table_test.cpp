@@ -69,6 +69,13 @@ TEST(table, cuts_a_first_column_that_would_leave_no_room) {
   EXPECT_LE(longest_line(render(made, {.width = 60})), 60u);
 }
 
+TEST(table, breaks_a_title_that_is_too_long) {
+  std::string title = "a title";
+  for (int i = 0; i < 20; ++i) title += " of many words";
+  const std::string text = render({.title = title, .head = {"w", "g"}, .rows = {{{"a"}, {"1"}}}}, {.width = 80});
+  EXPECT_LE(longest_line(text), 80u);
+}
+
 TEST(table, leaves_a_hole_where_a_row_is_short) {
   const table made{.title = "", .head = {"w", "g", "j"}, .rows = {{{"a"}, {"1"}}}};
   EXPECT_EQ(render(made, {.width = 100}), "w  g   j\na  1\n");

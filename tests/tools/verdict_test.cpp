@@ -29,6 +29,14 @@ TEST(judge, puts_all_that_show_no_difference_into_the_lead_the_fastest_first) {
   EXPECT_EQ(found.text, "jemalloc and tcmalloc lead, no difference between them; glibc needs 2.1 times as long");
 }
 
+TEST(judge, does_not_say_that_one_leads_who_is_slower_than_one_that_is_behind) {
+  const std::vector<candidate> candidates{
+      {"tcmalloc", {3.8, 6.4, 8.3}}, {"glibc", {8.7, 10.5, 17.7}}, {"jemalloc", {7.4, 15.4, 17.2}}};
+  const verdict found = judge(candidates);
+  EXPECT_THAT(found.best, ElementsAre("tcmalloc", "jemalloc"));
+  EXPECT_EQ(found.text, "tcmalloc leads; glibc needs 1.6 times as long; jemalloc varied too much to tell");
+}
+
 TEST(judge, says_no_difference_when_there_is_none) {
   const verdict found = judge(std::vector<candidate>{{"glibc", {10, 12, 14}}, {"jemalloc", {11, 13, 15}}});
   EXPECT_FALSE(found.difference);

@@ -60,7 +60,9 @@ TEST(quantities, have_three_digits_or_so) {
   EXPECT_EQ(nanoseconds_text(2.944), "2.94");
   EXPECT_EQ(nanoseconds_text(29.44), "29.4");
   EXPECT_EQ(nanoseconds_text(29437), "29437");
-  EXPECT_EQ(seconds_text(0.0344), "0.034");
+  EXPECT_EQ(seconds_text(0.0344), "0.0344");
+  EXPECT_EQ(seconds_text(0.002134), "0.0021");  // else short programs would all look alike
+  EXPECT_EQ(seconds_text(0), "0.000");
   EXPECT_EQ(seconds_text(1.2345), "1.23");
   EXPECT_EQ(mebibytes_text(1040.0 * 1024 * 1024), "1040");
   EXPECT_EQ(millions_text(12'340'000), "12.3");

@@ -155,7 +155,7 @@ class command_line {
     if (!app_.remaining().empty()) {
       const std::string extra = app_.remaining().front();
       const char* const sort = extra.starts_with('-') ? "option" : "command";
-      throw bad_input(fmt::format("unknown {} \"{}\"; write: cistern compare", sort, extra));
+      throw bad_input(fmt::format("unknown {} {}; write: cistern compare", sort, extra));
     }
     if (compare_->count() + cell_->count() + binding_->count() > 1)
       throw bad_input("one command at a time; write: cistern compare [options]");

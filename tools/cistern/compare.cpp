@@ -84,12 +84,18 @@ void check_programs(const compare_options& options) {
   throw bad_input("nothing to compare: " + reason);
 }
 
+std::filesystem::path full_path(const std::string& name) {
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::absolute(name, error);
+  return error ? std::filesystem::path{} : std::filesystem::weakly_canonical(path, error);
+}
+
 void check_files(const compare_options& options) {
   if (!options.json_file || !options.html_file) return;
   std::error_code error;
-  const std::filesystem::path file = std::filesystem::weakly_canonical(*options.json_file, error);
+  const std::filesystem::path file = full_path(*options.json_file);
   const bool special = std::filesystem::exists(file, error) && !std::filesystem::is_regular_file(file, error);
-  if (!special && !file.empty() && file == std::filesystem::weakly_canonical(*options.html_file, error))
+  if (!special && !file.empty() && file == full_path(*options.html_file))
     throw bad_input(fmt::format("--json and --html both name {}; give each a file of its own", *options.html_file));
 }
 

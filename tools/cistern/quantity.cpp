@@ -20,7 +20,7 @@ std::string three_digits(double value, int finest) {
 
 std::string nanoseconds_text(double nanoseconds) { return three_digits(nanoseconds, 2); }
 
-std::string seconds_text(double seconds) { return three_digits(seconds, 5); }
+std::string seconds_text(double seconds) { return three_digits(seconds, 4); }
 
 std::string mebibytes_text(double bytes) { return three_digits(bytes / (1024 * 1024), 1); }
 

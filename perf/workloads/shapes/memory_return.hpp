@@ -31,6 +31,7 @@ class memory_return {
 
   std::uint64_t unit(Memory& from) {
     const std::size_t count = held_.size(), most = count - count / 10;
+    trim(from);  // of the unit before: each begins with nothing cached
     for (std::size_t i = 0; i < count; ++i) {
       allocate(from, held_[i]);
       if (i % step() == 0) sample();
@@ -39,7 +40,7 @@ class memory_return {
     free_some(from, 0, most);
     trim(from);
     sample();
-    free_some(from, most, count);  // the last trim is the cell's, after it has read RSS
+    free_some(from, most, count);  // trimmed by the next unit, or by the cell, which reads RSS before
     return count;
   }
 
