@@ -14,6 +14,7 @@
 
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -225,6 +226,17 @@ TYPED_TEST(backend, gives_free_memory_back_when_trimmed) {
   for (void* block : held) the.deallocate(block, bytes, 8);
   the.trim();
   EXPECT_LT(resident_bytes(), full - bytes * count / 10 * 9);
+}
+
+// Under ctest each test is a process of its own, so that this is the first call there.
+TYPED_TEST(backend, may_be_trimmed_and_asked_before_it_has_served_anything) {
+  const TypeParam the{};
+  the.trim();
+  (void)the.statistics();
+  std::thread([&] { the.trim(); }).join();
+  void* const block = the.allocate(64, 8);
+  EXPECT_NE(block, nullptr);
+  the.deallocate(block, 64, 8);
 }
 
 TYPED_TEST(backend, equals_its_like_and_has_a_name) {
