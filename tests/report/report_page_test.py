@@ -217,6 +217,11 @@ class Words(unittest.TestCase):
         self.assertIn("3 failed", self.words("full", "banner"))  # a cell, a run of a program, a program
         self.assertEqual(shown("interrupted").by_id("banner").attributes["class"], "interrupted")
 
+    def test_count_as_measured_only_the_cells_that_were(self):
+        cells = [cell for cell in document("interrupted")["cells"] if cell["status"] == "ok"]
+        reached = sum(1 for cell in cells if cell["rounds"])
+        self.assertIn(f"{reached} cells measured, {len(cells) - reached} not reached", self.words("interrupted", "banner"))
+
     def test_tell_the_machine_and_the_measurement(self):
         head = next(shown("full").all("header")).text
         for fact in ("Example CPU", "8 GiB", "6.18.0", "quick set", "3 rounds", "2 min 43 s", "of the median"):

@@ -24,14 +24,15 @@ function spreadWords({measured}) {
       `(${cell.workload}, ${cell.contender})`;
 }
 
-function countsWords({doc}) {
+function countsWords({doc, measured}) {
   const count = (status) => doc.cells.filter((cell) => cell.status === status).length;
   const runs = doc.programs.flatMap((program) => (program.status === 'ok' ? program.contenders : [program]));
   const failed = count('failed') + runs.filter((one) => one.status === 'failed').length;
   return {
     failed,
     words: [
-      doc.cells.length > 0 && `${plural(count('ok'), 'cell')} measured`,
+      doc.cells.length > 0 && `${plural(measured.length, 'cell')} measured`,
+      count('ok') > measured.length && `${count('ok') - measured.length} not reached`,
       count('skipped') > 0 && `${count('skipped')} skipped`,
       doc.programs.length > 0 && plural(doc.programs.length, 'program'), `${failed} failed`
     ].filter(Boolean)
