@@ -408,11 +408,33 @@ class Programs(TestCase):
         self.assertLess(found["contenders"][0]["median"]["rss_peak"], 4 << 20)
         self.assertGreater(found["contenders"][0]["median"]["rss_peak"], 0)
 
-    def test_that_end_by__exit_have_no_known_peak_rather_than_ours(self):
+    def test_that_end_by__exit_are_seen_to_the_end(self):
+        found, _ = self.program_document(program("silent_exit"), options=("--rounds", "1", "--contender", "glibc"))
+        self.assertGreater(found["contenders"][0]["median"]["rss_peak"], 0)
+        self.assertTrue(found["contenders"][0]["as_intended"])
+
+    def test_that_end_by_a_system_call_have_no_known_peak_rather_than_ours(self):
         found, result = self.program_document(
-            program("silent_exit"), options=("--rounds", "1", "--contender", "glibc"))
+            program("silent_exit"), "unseen", options=("--rounds", "1", "--contender", "glibc"))
         self.assertEqual(found["contenders"][0]["median"]["rss_peak"], 0)
         self.assertIn("?", result.stdout)
+
+    def test_that_go_on_without_the_probe_are_not_said_to_be_bound(self):
+        for command in (("/usr/bin/env", "-u", "LD_PRELOAD", program("allocating")), ("/usr/bin/env", program("static"))):
+            with self.subTest(command=command):
+                found, result = self.program_document(*command)
+                for contender in found["contenders"]:
+                    self.assertFalse(contender["as_intended"], contender["name"])
+                    self.assertEqual(contender["bound"], "")
+                self.assertEqual(found["verdict"]["best"], [])
+                self.assertIn("NOT known", result.stdout)
+
+    def test_leave_no_daemon_behind(self):
+        mark = "CISTERN_TEST_MARK=" + uuid.uuid4().hex
+        name, value = mark.split("=")
+        self.program_document("/bin/sh", "-c", "setsid -f sleep 60", options=("--rounds", "1", "--contender", "glibc"),
+                              **{name: value})
+        self.assertEqual(processes_with(mark), [])
 
     def test_with_a_malloc_of_their_own_are_not_as_intended(self):
         found, result = self.program_document(program("own_malloc"))

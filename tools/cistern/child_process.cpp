@@ -4,6 +4,7 @@
 // leader is still a zombie, so that its number cannot have passed to another process.
 #include "child_process.hpp"
 
+#include "descendants.hpp"
 #include "words.hpp"
 
 #include <algorithm>
@@ -133,6 +134,7 @@ class running_child {
   const child_request& request_;
   const interruption& stop_;
   clock::time_point started_;
+  descendants descendants_;
   descriptor output_, errors_, failure_, process_;
   child_outcome outcome_;
 };
@@ -218,6 +220,7 @@ void running_child::finish() {
   rusage usage{};
   while (wait4(outcome_.process, &status, 0, &usage) < 0 && errno == EINTR) {
   }
+  descendants_.kill_all();
   take(output_, outcome_.output, most_output, false);
   take(errors_, outcome_.errors, most_errors, true);
   outcome_.user_seconds = seconds(usage.ru_utime);

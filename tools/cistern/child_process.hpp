@@ -45,7 +45,8 @@ struct child_outcome {
 /// (descriptors, memory for a fork).
 ///
 /// The child is the leader of a process group of its own, so that Ctrl-C reaches it through us alone, and is killed
-/// when we die. At its end, at the time limit and on an interruption the whole group is killed.
+/// when we die. At its end, at the time limit and on an interruption the whole group is killed, and whatever else it
+/// left behind (see descendants); when we are killed ourselves, the child alone.
 child_outcome run_child(const child_request& request, const interruption& stop);
 
 /// How it ended, in words: "exit status 3: <last line of its standard error>", "killed by signal 11 (...)".

@@ -80,7 +80,8 @@ preloaded_run::outcome preloaded_run::run(const program_file& program, const std
   outcome result;
   result.child = run_child(request, stop);
   const probe_record record = parse_probe_record(read_file(record_));
-  result.binding = judge_binding(record, result.child.process, contender.library);
+  result.binding =
+      judge_binding(record, result.child.process, contender.library, result.child.how == child_outcome::ending::exited);
   if (record.starts.empty() && program.privileged)
     result.binding.reason = "the program is set-user-id or set-group-id: the dynamic linker ignores what is preloaded";
   result.round = {.wall_seconds = result.child.wall_seconds,

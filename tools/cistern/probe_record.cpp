@@ -55,8 +55,10 @@ const probe_record::process* probe_record::root(int id) const {
   return last == starts.rend() ? nullptr : &*last;
 }
 
+bool probe_record::saw_end_of(int id) const { return std::ranges::find(peaks, id, &peak::id) != peaks.end(); }
+
 std::uint64_t probe_record::largest_peak(int root) const {
-  if (std::ranges::find(peaks, root, &peak::id) == peaks.end()) return 0;
+  if (!saw_end_of(root)) return 0;
   return std::ranges::max(peaks, {}, &peak::bytes).bytes;
 }
 
@@ -77,7 +79,7 @@ probe_record parse_probe_record(std::string_view text) {
   return record;
 }
 
-binding judge_binding(const probe_record& record, int root, const std::string& library) {
+binding judge_binding(const probe_record& record, int root, const std::string& library, bool ended_by_itself) {
   const probe_record::process* const program = record.root(root);
   if (program == nullptr)
     return {.bound = {},
@@ -86,6 +88,11 @@ binding judge_binding(const probe_record& record, int root, const std::string& l
   for (const probe_record::process& process : record.starts)
     if (std::string fault = fault_of(process, library); !fault.empty())
       return {.bound = program->malloc_file, .as_intended = false, .reason = std::move(fault)};
+  if (ended_by_itself && !record.saw_end_of(root))
+    return {.bound = {},
+            .as_intended = false,
+            .reason = fmt::format("{} went on out of the probe's sight: as a static program, or without LD_PRELOAD",
+                                  program->executable)};
   return {.bound = program->malloc_file, .as_intended = true, .reason = {}};
 }
 

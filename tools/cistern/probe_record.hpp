@@ -20,10 +20,12 @@ struct probe_record {
     int id = 0;
     std::uint64_t bytes = 0;
   };
-  std::vector<peak> peaks;  ///< of those that ended through exit()
+  std::vector<peak> peaks;  ///< of those whose end the probe saw
 
   /// The last start of the process that we forked, or nullptr: what it became in the end.
   const process* root(int id) const;
+
+  bool saw_end_of(int id) const;
 
   /// The largest peak, if the process that we forked left one; else 0.
   std::uint64_t largest_peak(int root) const;
@@ -34,7 +36,7 @@ probe_record parse_probe_record(std::string_view text);
 
 /// How malloc was bound in a run, judged from the probe's record.
 struct binding {
-  std::string bound;  ///< the file of malloc in the program itself
+  std::string bound;  ///< the file of malloc in the program itself; empty: not known
   bool as_intended = false;
   std::string reason;  ///< why not
 };
@@ -42,6 +44,9 @@ struct binding {
 /// `library` is the file that was preloaded, or empty when the C library's malloc was wanted. As intended is a run when
 /// in each of its processes malloc is in that file, and operator new, where there is one, in that file or in a C++
 /// library that calls malloc. An allocator that a program calls by other names is out of sight.
-binding judge_binding(const probe_record& record, int root, const std::string& library);
+///
+/// A program that has ended by itself and left no peak went on without the probe: how its malloc was bound is not
+/// known.
+binding judge_binding(const probe_record& record, int root, const std::string& library, bool ended_by_itself = true);
 
 }  // namespace cistern::compare

@@ -191,7 +191,7 @@ std::string figure_of(const program_contender& contender, std::size_t index, fig
 
 std::string remark(const program_contender& contender) {
   if (contender.status == status::failed) return "failed: " + contender.reason;
-  if (!contender.as_intended) return "NOT as intended: " + contender.reason;
+  if (!contender.as_intended) return (contender.bound.empty() ? "NOT known: " : "NOT as intended: ") + contender.reason;
   return std::filesystem::path(contender.bound).filename();
 }
 

@@ -23,9 +23,9 @@ void* tbb_backend::allocate_aligned(std::size_t bytes, std::size_t alignment) no
   return cistern_scalable_aligned_malloc(std::max(bytes, std::size_t{1}), alignment);
 }
 
-// A process in which libtbbmalloc has served nothing yet has nothing to clean, but it looks: its thread key is then still
-// 0, so it takes what another library keeps under key 0 (mimalloc's heap, say) for its own and crashes. Serving a block
-// first makes its key.
+// A process in which libtbbmalloc has served nothing yet has nothing to clean, but it looks: its thread key is then
+// still 0, so it takes what another library keeps under key 0 (mimalloc's heap, say) for its own and crashes. Serving a
+// block first makes its key.
 void tbb_backend::trim() noexcept {
   cistern_scalable_free(cistern_scalable_malloc(1));
   cistern_scalable_allocation_command(clean_all_buffers, nullptr);

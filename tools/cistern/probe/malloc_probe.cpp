@@ -8,8 +8,9 @@
 //
 // It may be in any process, so it allocates nothing, needs libc alone, keeps no descriptor, leaves errno as it was, and
 // stays silent when anything fails. One write per line, so that the lines of several processes do not mix. The peak is
-// the kernel's VmHWM, which begins anew with exec, unlike ru_maxrss. A process that ends by _exit or a signal leaves
-// no exit line.
+// the kernel's VmHWM, which begins anew with exec, unlike ru_maxrss. _exit is defined here too, so that a process
+// leaves no exit line only when it ends by a signal or by a system call of its own, or has become a program without
+// this probe.
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 extern "C" {
@@ -83,6 +85,27 @@ void* address_of(Function* function) {
   return reinterpret_cast<void*>(function);
 }
 
+[[gnu::destructor]] void at_exit() {
+  if (record_file[0] == '\0') return;  // not wanted
+  const int saved = errno;
+  char status[4096];  // VmHWM stands in the first kilobytes
+  const int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  const ssize_t length = file >= 0 ? read(file, status, sizeof status - 1) : -1;
+  if (file >= 0) close(file);
+  status[length > 0 ? length : 0] = '\0';
+  if (const char* const peak = std::strstr(status, "VmHWM:"); peak != nullptr) {
+    char buffer[96];
+    line exit{.text = buffer, .room = sizeof buffer - 1};
+    exit.add("exit\t");
+    exit.add_number(static_cast<unsigned long>(getpid()));
+    exit.add("\t");
+    exit.add_number(std::strtoul(peak + sizeof "VmHWM:" - 1, nullptr, 10));
+    buffer[exit.length++] = '\n';
+    append(exit);
+  }
+  errno = saved;
+}
+
 [[gnu::constructor]] void at_start() {
   const int saved = errno;
   const char* const wanted = getenv("CISTERN_PROBE_FILE");
@@ -105,28 +128,19 @@ void* address_of(Function* function) {
   start.add(executable);
   buffer[start.length++] = '\n';
   append(start);
+  at_quick_exit(at_exit);
   errno = saved;
 }
 
-[[gnu::destructor]] void at_exit() {
-  if (record_file[0] == '\0') return;
-  const int saved = errno;
-  char status[4096];  // VmHWM stands in the first kilobytes
-  const int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-  const ssize_t length = file >= 0 ? read(file, status, sizeof status - 1) : -1;
-  if (file >= 0) close(file);
-  status[length > 0 ? length : 0] = '\0';
-  if (const char* const peak = std::strstr(status, "VmHWM:"); peak != nullptr) {
-    char buffer[96];
-    line exit{.text = buffer, .room = sizeof buffer - 1};
-    exit.add("exit\t");
-    exit.add_number(static_cast<unsigned long>(getpid()));
-    exit.add("\t");
-    exit.add_number(std::strtoul(peak + sizeof "VmHWM:" - 1, nullptr, 10));
-    buffer[exit.length++] = '\n';
-    append(exit);
-  }
-  errno = saved;
+[[noreturn]] void end_at_once(int status) {
+  at_exit();
+  for (;;) syscall(SYS_exit_group, status);
 }
 
 }  // namespace
+
+// The C library ends by an _exit of its own, after at_exit() has run.
+extern "C" {
+[[gnu::visibility("default")]] void _exit(int status) { end_at_once(status); }
+[[gnu::visibility("default")]] void _Exit(int status) noexcept { end_at_once(status); }
+}

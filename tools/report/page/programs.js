@@ -9,7 +9,8 @@ const notBound = (entry) => ranWell(entry) && entry.as_intended === false;
 function outcomeWords(entry) {
   if (entry.status !== 'ok') return `${entry.status}: ${entry.reason}`;
   if (!ranWell(entry)) return 'not run';
-  return notBound(entry) ? 'not the intended malloc' : 'ok';
+  if (!notBound(entry)) return 'ok';
+  return entry.bound ? 'not the intended malloc' : 'which malloc is not known';
 }
 
 function programTip(entry) {
