@@ -4,9 +4,12 @@
 
     shared_test.py <library>...
 """
+import ctypes
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 LIBRARIES = [pathlib.Path(name) for name in sys.argv[1:]]
@@ -40,6 +43,15 @@ class Shared(unittest.TestCase):
     def test_malloc_is_not_exported(self):
         for library in LIBRARIES:
             self.assertNotRegex(output("nm", "-D", "--defined-only", library), r" (malloc|free|calloc|_Znwm)\b")
+
+    def test_a_library_can_be_loaded_late_and_twice(self):
+        # Its thread-local words are in initial-exec storage, of which the dynamic linker keeps little for late comers.
+        with tempfile.TemporaryDirectory() as folder:
+            for library in LIBRARIES:
+                if library.name.startswith("libcistern_allocators."):
+                    copy = shutil.copy(library, pathlib.Path(folder) / "another_copy.so")
+                    for file in (library, copy):
+                        ctypes.CDLL(str(file), mode=ctypes.RTLD_LOCAL)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 // At each scheduling point the running fibre picks who goes on, itself included, and switches if it is another one.
 // Fibres are kept for the next schedule: they wait at the end of their loop for new work. Those of a failed schedule
 // stand in the middle of something and cannot be unwound (the code under test is noexcept there, and locks are held),
-// so they are put aside for ever, the body with its objects among them.
+// so they are put aside for ever, the body with its objects among them. The locks that they hold in static storage
+// would stop every later schedule: atomics there get back the values that they had.
 //
 // Invariants: I1 current_ is the spawned fibre that runs, or null while the body does; I2 every choice comes from
 // random, whose only input is the seed; I3 addresses and the real clock never enter a choice.
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -37,6 +39,7 @@ std::unique_ptr<scheduled_fibre> take_idle(std::function<void()> work) {
   idle.pop_back();
   taken->work = std::move(work);
   taken->state = fibre_state::ready;
+  taken->words = {};
   return taken;
 }
 
@@ -57,6 +60,7 @@ void put_away(std::unique_ptr<scheduled_fibre> used) {
     std::optional<std::string> thrown;
     try {
       self.work();
+      if (self.at_exit != nullptr) std::exchange(self.at_exit, nullptr)();
     } catch (const std::exception& exception) {
       thrown = exception.what();
     } catch (...) {
@@ -79,8 +83,8 @@ engine::engine(std::uint64_t seed, const exploration_options& options, bool trac
       by_priority_(options.strategy == schedule_strategy::priorities ||
                    (options.strategy == schedule_strategy::both && (seed & 1) != 0)) {
   trace.on = traced;
-  // The length of a schedule is not known before, so 16 to 128 steps are tried in turn.
-  const std::uint64_t length = std::uint64_t{16} << random.below(4);
+  // The length of a schedule is not known before, so 16 to 256 steps are tried in turn.
+  const std::uint64_t length = std::uint64_t{16} << random.below(5);
   for (std::size_t& point : change_points_) point = 1 + static_cast<std::size_t>(random.below(length));
 }
 
@@ -127,7 +131,9 @@ void engine::go_on_with(scheduled_fibre* next) {
 void engine::step(const char* operation, const void* object) {
   if (++steps > max_steps_)
     fail("not at its end after " + std::to_string(max_steps_) + " steps: a livelock, or raise max_steps");
-  if (by_priority_ && (steps == change_points_[0] || steps == change_points_[1])) current_->priority = next_change_++;
+  // Either point may come first: then the fibre that was stopped first goes on before the other, or after it.
+  if (by_priority_ && steps == change_points_[0]) current_->priority = 1;
+  if (by_priority_ && steps == change_points_[1]) current_->priority = 2;
   go_on_with(pick());
   if (trace.on) trace.operation(current_->number, operation, object);
 }
@@ -189,6 +195,22 @@ void engine::unpark(const void* word, bool all) {
     woken->state = fibre_state::ready;
     woken->ended = detail::park_end::woken;
   }
+}
+
+void engine::sleep_until(std::chrono::nanoseconds deadline) {
+  step("sleep", nullptr);
+  while (time < deadline) park(nullptr, deadline);
+}
+
+void engine::changing(void* object, std::size_t size) {
+  for (const saved_static& known : statics_)
+    if (known.object == object) return;
+  statics_.push_back({.object = object, .value = {}, .size = size});
+  std::memcpy(statics_.back().value.data(), object, size);
+}
+
+void engine::restore_statics() noexcept {
+  for (const saved_static& saved : statics_) std::memcpy(saved.object, saved.value.data(), saved.size);
 }
 
 void engine::finished(scheduled_fibre& self) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/thread_words.hpp>
 #include <schedules/fibre.hpp>
 #include <schedules/hooks.hpp>
 #include <schedules/scheduler.hpp>
 #include <schedules/step_trace.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -44,6 +46,9 @@ struct scheduled_fibre {
   std::size_t number = 0;
   fibre_state state = fibre_state::ready;
   std::int64_t priority = 0;
+  // As a thread: fresh for each schedule.
+  thread_words words;
+  void (*at_exit)() noexcept = nullptr;
   // While parked:
   const void* word = nullptr;
   std::chrono::nanoseconds deadline{};
@@ -69,8 +74,12 @@ class engine {
   void pause();
   detail::park_end park(const void* word, std::chrono::nanoseconds deadline);
   void unpark(const void* word, bool all);
+  void sleep_until(std::chrono::nanoseconds deadline);
   void finished(scheduled_fibre& self);
   bool is_body(const scheduled_fibre& self) const noexcept { return &self == body_.get(); }
+  scheduled_fibre& self() noexcept { return current_ != nullptr ? *current_ : *body_; }
+  void changing(void* object, std::size_t size);
+  void restore_statics() noexcept;
 
   static inline engine* active = nullptr;
 
@@ -93,9 +102,15 @@ class engine {
   std::unique_ptr<scheduled_fibre> body_;
   scheduled_fibre* current_ = nullptr;
   fibre_list fibres_;
-  std::size_t change_points_[2] = {};
-  std::int64_t next_change_ = 1;  // what a fibre's priority is changed to at a change point: below all others
+  std::size_t change_points_[2] = {};  // steps after which the fibre that runs gets priority 1, or 2: below all others
   std::int64_t lowest_ = 0;
+
+  struct saved_static {
+    void* object;
+    std::array<std::byte, 16> value;
+    std::size_t size;
+  };
+  std::vector<saved_static> statics_;
 };
 
 }  // namespace cistern::schedules

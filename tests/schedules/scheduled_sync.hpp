@@ -36,7 +36,7 @@ struct scheduled_sync {
     }
     void store(T value, std::memory_order = std::memory_order_seq_cst) noexcept {
       point("store");
-      value_ = noted(value);
+      set(value);
     }
     T exchange(T value, std::memory_order = std::memory_order_seq_cst) noexcept {
       return change("exchange", [&](T) { return value; });
@@ -91,7 +91,7 @@ struct scheduled_sync {
     T change(const char* operation, Change&& changed) noexcept {
       point(operation);
       const T old = value_;
-      value_ = noted(changed(old));
+      set(changed(old));
       return old;
     }
 
@@ -101,12 +101,22 @@ struct scheduled_sync {
         expected = noted(value_);
         return false;
       }
-      value_ = noted(desired);
+      set(desired);
       return true;
     }
 
+    void set(T value) noexcept {
+      static_assert(sizeof(T) <= 16, "see engine::saved_static");
+      schedules::detail::changing(&value_, sizeof value_);
+      value_ = noted(value);
+    }
+
     static T noted(T value) noexcept {
-      if (schedules::detail::tracing()) [[unlikely]] {
+      if (!schedules::detail::tracing()) [[likely]]
+        return value;
+      if constexpr (std::is_pointer_v<T>) {
+        schedules::detail::note(static_cast<const void*>(value));
+      } else {
         std::uint64_t shown = 0;
         std::memcpy(&shown, &value, sizeof(T) < sizeof shown ? sizeof(T) : sizeof shown);
         schedules::detail::note(shown);
@@ -139,6 +149,17 @@ struct scheduled_sync {
   }
 
   static void spin_pause() noexcept { schedules::detail::pause(); }
+  static void yield() noexcept { schedules::detail::pause(); }
+  static void sleep_until(clock::time_point deadline) noexcept {
+    schedules::detail::sleep_until(deadline.time_since_epoch());
+  }
+
+  static thread_words& words() noexcept { return schedules::detail::words(); }
+  static std::uint32_t thread_id() noexcept { return schedules::detail::thread_id(); }
+  static bool at_thread_exit(void (*end)() noexcept) noexcept {
+    schedules::detail::at_thread_exit(end);
+    return true;
+  }
 
   static void park(const atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
     park_until_time(word, expected, schedules::detail::no_deadline);

@@ -3,8 +3,11 @@
 #include <schedules/hooks.hpp>
 #include <schedules/scheduler.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <limits>
 #include <optional>
 #include <ostream>
 #include <stdexcept>
@@ -12,6 +15,16 @@
 
 namespace cistern::schedules {
 namespace {
+
+// Where static storage lies, as the linker tells.
+namespace linker {
+extern "C" const char etext[], end[];
+}
+
+bool is_static(const void* object) noexcept {
+  constexpr std::less<const void*> before;
+  return !before(object, linker::etext) && before(object, linker::end);
+}
 
 std::string in_hex(std::uint64_t seed) {
   char text[24];
@@ -40,6 +53,7 @@ class explorer {
     scheduler face(one);
     one.run_body([&] { body(face); });
     engine::active = nullptr;
+    if (!one.failure.empty()) one.restore_statics();
     return {.schedules = 1,
             .steps = one.steps,
             .seed = seed,
@@ -66,9 +80,9 @@ exploration explore(const exploration_options& options, const std::function<void
     // Once more, for the trace; and to see whether the seed is enough to bring the failure back.
     const exploration again = replay(one.seed, options, body);
     all.seed = one.seed;
-    all.failure = one.failure;
+    all.failure = again ? one.failure : again.failure;  // which has the trace's names
     all.trace = again.trace;
-    if (again.failure != one.failure)
+    if (again || again.steps != one.steps)
       all.failure += " (not reproduced by its seed: the body depends on more than the schedule)";
     return all;
   }
@@ -121,6 +135,15 @@ bool chance() noexcept {
 void note(std::uint64_t value) noexcept {
   if (engine* const here = running()) here->trace.result(value);
 }
+void note(const void* value) noexcept {
+  if (engine* const here = running()) here->trace.result(value);
+}
+
+void changing(void* object, std::size_t size) noexcept {
+  if (!is_static(object)) [[likely]]
+    return;
+  if (engine* const here = running()) here->changing(object, size);
+}
 
 bool tracing() noexcept {
   engine* const here = running();
@@ -145,6 +168,28 @@ std::chrono::nanoseconds now() noexcept {
   if (here == nullptr) return engine::active != nullptr ? engine::active->time : std::chrono::seconds(1);
   here->step("now", nullptr);
   return here->time += std::chrono::microseconds(1);
+}
+
+void sleep_until(std::chrono::nanoseconds deadline) noexcept {
+  if (engine* const here = running())
+    here->sleep_until(deadline);
+  else if (engine::active != nullptr)
+    engine::active->time = std::max(engine::active->time, deadline);
+}
+
+thread_words& words() noexcept {
+  static constinit thread_words outside;  // of any schedule
+  return engine::active != nullptr ? engine::active->self().words : outside;
+}
+
+std::uint32_t thread_id() noexcept {
+  engine* const here = running();
+  return here != nullptr ? static_cast<std::uint32_t>(here->self().number + 1)
+                         : std::numeric_limits<std::uint32_t>::max();
+}
+
+void at_thread_exit(void (*end)() noexcept) noexcept {
+  if (engine::active != nullptr) engine::active->self().at_exit = end;
 }
 
 }  // namespace detail

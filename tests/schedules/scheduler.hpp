@@ -57,7 +57,8 @@ struct exploration {
 /// With everything that is needed to run a failed schedule again.
 std::ostream& operator<<(std::ostream& out, const exploration& result);
 
-/// One schedule: fibres on one thread, of which exactly one runs at a time, from one scheduling point to the next.
+/// One schedule: fibres on one thread, of which exactly one runs at a time, from one scheduling point to the next. To
+/// the code under test each fibre is a thread, with words, an id and an exit of its own, and so is the body.
 ///
 /// Scheduling points are every operation of scheduled_sync (each atomic access, park, unpark, and the clock), and
 /// yield(). So every interleaving of those operations can be reached, the choice follows from a seed, and the seed

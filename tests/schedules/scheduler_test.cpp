@@ -86,6 +86,24 @@ TEST(scheduler, reaches_every_interleaving) {
   EXPECT_EQ(seen.size(), 20u) << "ways to interleave three steps with three";
 }
 
+TEST(scheduler, stops_fibres_by_priority_and_lets_either_go_on_first) {
+  std::set<std::string> seen;
+  EXPECT_TRUE(explore({.schedules = 2000, .strategy = schedule_strategy::priorities}, [&](scheduler& s) {
+    std::string order;
+    for (const char name : {'a', 'b'})
+      s.spawn([&order, &s, name] {
+        for (int i = 0; i < 3; ++i) {
+          s.yield();
+          order += name;
+        }
+      });
+    s.run();
+    seen.insert(order);
+  }));
+  EXPECT_TRUE(seen.contains("abaabb")) << "a, stopped first, goes on first";
+  EXPECT_TRUE(seen.contains("abbaab")) << "b goes on first and is stopped again";
+}
+
 TEST(scheduler, reports_a_deadlock_with_who_is_parked) {
   const exploration found = explore({.schedules = 10}, [](scheduler& s) {
     atomic<std::uint32_t> never = 0;
@@ -194,6 +212,52 @@ TEST(scheduler, ends_a_loop_that_waits_for_the_clock) {
     });
     s.run();
   }));
+}
+
+TEST(scheduler, sleeps_until_the_time_has_come) {
+  EXPECT_TRUE(explore({.schedules = 1000}, [](scheduler& s) {
+    const sync::clock::time_point wanted(s.now() + 1h);
+    s.spawn([&] {
+      sync::sleep_until(wanted);
+      s.require(sync::now() >= wanted, "slept too short");
+    });
+    s.spawn([&] { s.yield(); });
+    s.run();
+  }));
+}
+
+TEST(scheduler, is_a_thread_of_its_own_in_each_fibre) {
+  EXPECT_TRUE(explore({.schedules = 1000}, [](scheduler& s) {
+    static int ended;
+    ended = 0;
+    std::set<const void*> words = {&sync::words()};
+    std::set<std::uint32_t> ids = {sync::thread_id()};
+    for (int i = 0; i < 2; ++i)
+      s.spawn([&] {
+        s.require(sync::words().state == thread_words::life::uninitialised, "the words are another thread's");
+        sync::words().state = thread_words::life::live;
+        sync::at_thread_exit([]() noexcept { ended += sync::words().state == thread_words::life::live ? 1 : 100; });
+        s.yield();
+        words.insert(&sync::words());
+        ids.insert(sync::thread_id());
+      });
+    s.run();
+    s.require(words.size() == 3 && ids.size() == 3 && !ids.contains(0), "two threads look like one");
+    s.require(ended == 2, "not called at each thread's exit exactly once");
+  }));
+}
+
+TEST(scheduler, gives_statics_their_values_back_after_a_failure) {
+  static constinit atomic<int> locked = 0;
+  const auto body = [](scheduler& s) {
+    s.spawn([&s] {
+      s.require(locked.exchange(1) == 0, "left locked by another schedule");
+      s.fail("while it was locked");
+    });
+    s.run();
+  };
+  EXPECT_EQ(explore({.schedules = 10}, body).failure, "while it was locked");
+  EXPECT_EQ(locked.peek(), 0);
 }
 
 TEST(scheduler, keeps_exceptions_of_fibres_apart) {

@@ -20,6 +20,9 @@ class step_trace {
   void result(std::uint64_t value) {
     if (on && !lines_.empty()) lines_.back() += " = " + std::to_string(value);
   }
+  void result(const void* value) {
+    if (on && !lines_.empty()) lines_.back() += " = " + (value != nullptr ? name_of(value) : "null");
+  }
   std::string name_of(const void* object) {
     const std::size_t number = names_.try_emplace(object, names_.size()).first->second;
     return static_cast<char>('A' + number % 26) + (number < 26 ? "" : std::to_string(number / 26));

@@ -2,6 +2,7 @@
 #include <cistern/allocators/tracking_resource.hpp>
 #include <schedules/scheduler.hpp>
 
+#include <cstddef>
 #include <memory_resource>
 #include <string>
 
@@ -14,17 +15,20 @@ namespace {
 class two_slots final : public std::pmr::memory_resource {
  private:
   void* do_allocate(std::size_t, std::size_t) override {
-    for (bool& slot : used_)
-      if (!slot) {
-        slot = true;
-        return &slot;
+    for (slot& each : slots_)
+      if (!each.used) {
+        each.used = true;
+        return &each;
       }
     throw std::bad_alloc();
   }
-  void do_deallocate(void* block, std::size_t, std::size_t) override { *static_cast<bool*>(block) = false; }
+  void do_deallocate(void* block, std::size_t, std::size_t) override { static_cast<slot*>(block)->used = false; }
   bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 
-  bool used_[2] = {};
+  struct alignas(std::max_align_t) slot {
+    bool used = false;
+  };
+  slot slots_[2];
 };
 
 TEST(tracking_resource_schedules, know_each_live_block_though_addresses_come_back) {

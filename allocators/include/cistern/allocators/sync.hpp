@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cistern/allocators/export.hpp>
+#include <cistern/allocators/thread_words.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -20,9 +21,10 @@
 
 namespace cistern::inline v0 {
 
-/// Atomics, fences, parking and the clock as the machine has them: the policy that production code runs on.
+/// Atomics, fences, parking, the clock and the thread's own words as the machine has them: the policy that production
+/// code runs on.
 ///
-/// Everything concurrent in cistern takes these five things through `cistern::sync` and nowhere else. `sync` is this
+/// Everything concurrent in cistern takes these things through `cistern::sync` and nowhere else. `sync` is this
 /// struct, unless the code is compiled with CISTERN_SYNC_HEADER naming a header that defines another one: so the same
 /// source runs on a deterministic scheduler in the tests. The replacement must offer every member below.
 ///
@@ -74,6 +76,28 @@ struct std_sync {
 #endif
   }
 
+  /// Lets another thread run: for a wait that is short but not that short.
+  CISTERN_EXPORT static void yield() noexcept;
+  CISTERN_EXPORT static void sleep_until(clock::time_point deadline) noexcept;
+
+  /// What cistern keeps for the calling thread. One instruction, at any moment of the thread's life.
+  static thread_words& words() noexcept {
+    thread_words* own = &own_words;
+#if defined(__SANITIZE_ADDRESS__)
+    // The null check of g++ 12's UBSan takes the flags of an addition that the linker replaces by one that sets none.
+    asm("" : "+r"(own));
+#endif
+    return *own;
+  }
+
+  /// Has `end` called on the calling thread when that ends: in the last round of POSIX thread-specific destructors,
+  /// after all C++ thread_local objects are gone. There is one `end` in a process. False when the system has no key
+  /// left.
+  CISTERN_EXPORT static bool at_thread_exit(void (*end)() noexcept) noexcept;
+
+  /// The kernel's id of the calling thread, never 0. About 100 ns.
+  CISTERN_EXPORT static std::uint32_t thread_id() noexcept;
+
   /// Sleeps until unparked while `word` holds `expected`; returns at once if it does not. May return without a wake
   /// (a signal is enough), so look at the word again. Orders nothing: take what the waker wrote by an acquire load.
   /// This and the three below leave errno as it is.
@@ -88,6 +112,9 @@ struct std_sync {
   /// `word` is used: it may be gone already, then the wake is lost or reaches whoever parks there next.
   CISTERN_EXPORT static void unpark_one(const atomic<std::uint32_t>& word) noexcept;
   CISTERN_EXPORT static void unpark_all(const atomic<std::uint32_t>& word) noexcept;
+
+ private:
+  [[gnu::tls_model("initial-exec")]] CISTERN_EXPORT static constinit thread_local thread_words own_words;
 };
 
 }  // namespace cistern::inline v0
