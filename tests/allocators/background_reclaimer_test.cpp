@@ -49,7 +49,11 @@ TEST(background_reclaimer, frees_what_was_retired_by_itself_and_then_sleeps) {
   for (int i = 0; i < 3; ++i) domain.retire(new node);
   EXPECT_TRUE(comes([] { return node::live == 0; }));
   EXPECT_TRUE(comes([] { return background_reclaimer::statistics().asleep; }));
-  std::this_thread::sleep_for(20ms);  // the last tick before sleep
+  EXPECT_TRUE(comes([] {  // the last tick before it sleeps
+    const auto before = background_reclaimer::statistics().ticks;
+    std::this_thread::sleep_for(50ms);
+    return background_reclaimer::statistics().ticks == before;
+  }));
   const auto before = background_reclaimer::statistics().ticks;
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(background_reclaimer::statistics().ticks, before);

@@ -374,6 +374,7 @@ TEST(epoch_domain, reports_each_of_two_stalled_pins_with_its_own_age) {
 TEST(epoch_domain, counts_bytes_of_large_objects_before_a_bag_is_full_of_them) {
   cistern::epoch_options options = by_hand();
   options.max_pending_bytes = 1 << 20;
+  options.over_cap_wait = 20s;
   epoch_domain domain(options);
   static int object;
   std::vector<std::thread> threads;

@@ -152,6 +152,43 @@ TEST(epoch_lifetimes, a_typed_list_may_be_used_after_the_end_of_a_threads_state)
   EXPECT_EQ(node::live, 0);
 }
 
+// What a pool does that flushes a thread's cache: whether its id is below or above those of the list and the domain.
+TEST(epoch_lifetimes, an_instance_may_retire_through_lists_and_domains_as_it_is_told_of_a_threads_end) {
+  struct pool {
+    epoch_domain* domain;
+    cistern::retire_list* list;
+  } used{};
+  const auto flush = [](void* self, void*) noexcept {
+    const auto& on = *static_cast<pool*>(self);
+    for (int i = 0; i < 100; ++i) {
+      on.list->retire(new node);
+      on.domain->retire(new node);
+    }
+  };
+  for (const bool low_id : {true, false}) {
+    int other = 0;
+    const auto low = cistern::thread_registry::enter(&other, [](void*, void*) noexcept {});
+    epoch_domain domain(by_hand());
+    node::live = 0;
+    {
+      cistern::retire_list list(domain, sizeof(node), free_nodes);
+      used = {&domain, &list};
+      if (low_id) cistern::thread_registry::leave(low);
+      const auto id = cistern::thread_registry::enter(&used, flush);
+      for (int i = 0; i < 10; ++i)
+        std::thread([&] {
+          list.retire(new node);
+          cistern::thread_registry::attach(id, &used);
+        }).join();
+      cistern::thread_registry::leave(id);
+    }
+    if (!low_id) cistern::thread_registry::leave(low);
+    domain.barrier();
+    EXPECT_EQ(node::live, 0);
+    EXPECT_EQ(domain.statistics().threads, 0u);
+  }
+}
+
 // Pitfall 14: a domain, a list on it and a thread that has used both; the thread ends before the list, between the two,
 // or after both.
 TEST(epoch_lifetimes, threads_end_before_between_and_after_lists_and_domains) {
