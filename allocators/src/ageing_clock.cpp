@@ -38,6 +38,8 @@ ageing_clock& ageing_clock::process() noexcept {
 
 void ageing_clock::add(ager& what) noexcept {
   const std::scoped_lock lock(mutex_);
+  if (what.next_ != nullptr || what.previous_ != nullptr || first_ == &what)
+    detail::fatal("an ager was added to a clock twice");
   what.next_ = first_;
   what.previous_ = nullptr;
   if (first_ != nullptr) first_->previous_ = &what;
@@ -57,6 +59,7 @@ void ageing_clock::remove(ager& what) noexcept {
   }
   (what.previous_ != nullptr ? what.previous_->next_ : first_) = what.next_;
   if (what.next_ != nullptr) what.next_->previous_ = what.previous_;
+  what.next_ = what.previous_ = nullptr;
   mutex_.unlock();
 }
 

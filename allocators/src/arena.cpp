@@ -14,6 +14,7 @@
 #include <cistern/allocators/detail/fatal.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <mutex>
 #include <new>
@@ -86,6 +87,7 @@ void arena::give_back(block* list) noexcept {
 }
 
 void* arena::allocate_slow(std::size_t bytes, std::size_t alignment) {
+  if (!std::has_single_bit(alignment)) throw std::invalid_argument("arena: an alignment is a power of two");
   if (alignment > most_bytes - sizeof(block) || bytes > most_bytes - sizeof(block) - alignment) throw std::bad_alloc();
   const std::size_t least = sizeof(block) + bytes + (alignment - 1);
   const std::size_t wanted = std::max(least, used_ == nullptr ? first_bytes_ : std::min(2 * used_->bytes, max_bytes_));

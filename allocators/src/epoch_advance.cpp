@@ -22,7 +22,7 @@ void report_stall(void* /*context*/, const epoch_stall& stall) noexcept {
   std::fprintf(
       stderr,
       "cistern: thread %u has been pinned in an epoch domain for %lld ms; nothing that was retired meanwhile is "
-      "freed\n",
+      "freed. Shorten the region, call epoch_guard::repin() in it, or keep one object by an epoch_hold\n",
       stall.thread, static_cast<long long>(milliseconds));
 }
 

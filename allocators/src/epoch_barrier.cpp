@@ -80,10 +80,10 @@ bool epoch_state::nothing_pending() noexcept {
 // Deleters may retire again, so this goes round; what is left after so many rounds retires for ever.
 bool epoch_state::drain(sync::clock::time_point deadline) noexcept {
   constexpr int rounds = 1000;
-  for (int round = 0; round < rounds && sync::now() < deadline; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     if (!barrier(deadline)) return false;
     if (nothing_pending()) return true;
-    if (holds_taken_.load(std::memory_order_relaxed) != 0) return false;
+    if (holds_taken_.load(std::memory_order_relaxed) != 0 || sync::now() >= deadline) return false;
   }
   return false;
 }

@@ -7,6 +7,7 @@
 #include <cistern/allocators/retire_list.hpp>
 
 #include <cstdio>
+#include <stdexcept>
 
 namespace cistern::inline v0 {
 namespace {
@@ -83,6 +84,7 @@ void epoch_domain::release_late(epoch_slot& slot) noexcept {
 }
 
 void epoch_domain::retire(void* object, retired_deleter deleter, void* context, std::size_t bytes) {
+  if (deleter == nullptr) detail::fatal("epoch_domain::retire() was given no deleter");
   epoch_slot& own = slot();
   const late_end end(own);
   detail::open_bag& open = *own.open_;
@@ -130,6 +132,7 @@ epoch_statistics epoch_domain::statistics() const { return state_->statistics();
 
 retire_list::retire_list(epoch_domain& domain, std::size_t bytes_each, reclaim_function reclaim, void* context)
     : domain_(domain), bytes_each_(bytes_each), reclaim_(reclaim), context_(context) {
+  if (reclaim == nullptr) throw std::invalid_argument("a retire_list needs a function that frees its objects");
   // Threads that end hand their bags over with their slot.
   id_ = thread_registry::enter(this, [](void*, void*) noexcept {});
 }
@@ -162,6 +165,6 @@ detail::hold_word& detail::take_hold(epoch_domain& domain) {
   return *hold;
 }
 
-void detail::give_hold(epoch_domain& domain, detail::hold_word& hold) noexcept { domain.state_->give_hold(hold); }
+void detail::give_hold(epoch_state& domain, detail::hold_word& hold) noexcept { domain.give_hold(hold); }
 
 }  // namespace cistern::inline v0

@@ -112,6 +112,17 @@ TEST(ageing_clock_death, ends_the_program_when_an_ager_removes_itself) {
       "cistern: an ager was removed from its clock by its own age\\(\\)");
 }
 
+TEST(ageing_clock_death, ends_the_program_when_an_ager_is_added_twice) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        ageing_clock clock;
+        counting once(clock);
+        clock.add(once);
+      },
+      "cistern: an ager was added to a clock twice");
+}
+
 TEST(ageing_clock, ticks_one_at_a_time) {
   ageing_clock clock;
   std::atomic<int> inside = 0;

@@ -269,6 +269,32 @@ TEST(epoch_domain_death, refuses_to_wait_for_itself) {
       "cistern: epoch_domain::synchronize\\(\\) within");
 }
 
+TEST(epoch_domain_death, refuses_to_unlock_what_is_not_locked_and_to_retire_without_a_deleter) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  epoch_domain domain(by_hand());
+  EXPECT_DEATH(domain.unlock(), "cistern: epoch_domain::unlock\\(\\) on a thread that is not in a region");
+  EXPECT_DEATH(domain.retire(&domain, nullptr, nullptr, 8), "cistern: epoch_domain::retire\\(\\) was given no deleter");
+}
+
+TEST(epoch_domain, may_have_no_time_to_close_where_nothing_stands_in_the_way) {
+  testing::internal::CaptureStderr();
+  node::live = 0;
+  {
+    cistern::epoch_options options = by_hand();
+    options.close_limit = std::chrono::nanoseconds(0);
+    epoch_domain domain(options);
+    domain.retire(new node);
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(node::live, 0);
+}
+
+TEST(epoch_domain, counts_what_an_object_is_said_to_own) {
+  epoch_domain domain(by_hand());
+  domain.retire(new node, std::default_delete<node>{}, 1000);
+  EXPECT_EQ(domain.statistics().pending_bytes, 1000u);
+}
+
 // Pitfall 18.
 TEST(epoch_domain, runs_the_deleters_of_two_bags_at_most_for_a_thread_that_retires) {
   epoch_domain domain(by_hand());

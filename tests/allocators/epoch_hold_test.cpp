@@ -108,6 +108,18 @@ TEST(epoch_hold, moves) {
   EXPECT_EQ(node::live, 0);
 }
 
+TEST(epoch_hold_death, ends_the_program_when_the_guard_is_of_another_domain) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  epoch_domain domain(by_hand()), other(by_hand());
+  EXPECT_DEATH(
+      {
+        epoch_hold hold(domain);
+        const epoch_guard guard(other);
+        hold.keep(guard, &domain);
+      },
+      "cistern: epoch_hold::keep\\(\\) needs a hold and a guard of the same domain");
+}
+
 TEST(epoch_hold, outliving_its_domain_is_reported_and_harmless) {
   testing::internal::CaptureStderr();
   cistern::epoch_options options = by_hand();

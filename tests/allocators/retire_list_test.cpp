@@ -3,6 +3,7 @@
 #include <cistern/allocators/retire_list.hpp>
 
 #include <atomic>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -142,6 +143,11 @@ TEST(retire_list_death, ends_the_program_when_it_ends_before_a_hold_on_its_objec
         list.retire(&object);
       },
       "cistern: a retire_list is destroyed while an epoch_hold keeps one of its objects");
+}
+
+TEST(retire_list, needs_a_function) {
+  epoch_domain domain(by_hand());
+  EXPECT_THROW(retire_list(domain, 16, nullptr), std::invalid_argument);
 }
 
 TEST(retire_list, takes_what_threads_that_have_ended_retired) {

@@ -49,7 +49,7 @@ int main() {
   for (int i = 0; i < 10; ++i) cache.put(std::vector<char>(4096));
   for (int second = 0; second < 3; ++second) {
     const bool more = cistern::ageing_clock::process().tick();
-    std::printf("tick %d: %zu idle, %s\n", second, cache.idle(), more ? "more to come" : "the loop may sleep");
+    std::printf("tick %d: %zu idle, %s\n", second, cache.idle(), more ? "more to come" : "nothing idle is left");
   }
   return cache.idle() == 0 ? 0 : 1;
 }

@@ -13,9 +13,9 @@ namespace cistern::inline v0 {
 ///
 /// Threads: the arena's. Lifetime: the arena outlives it. Cost: about 2 ns for both ends
 /// (perf/allocators/arena_bench.cpp). Example: tests/examples/arena_example.cpp.
-class arena_scope {
+class [[nodiscard("a temporary takes back at once")]] arena_scope {
  public:
-  explicit arena_scope(arena& memory) noexcept : arena_(memory), mark_(memory.mark()) {}
+  explicit arena_scope(arena & memory) noexcept : arena_(memory), mark_(memory.mark()) {}
   ~arena_scope() { arena_.rewind(mark_); }
   arena_scope(const arena_scope&) = delete;
   arena_scope& operator=(const arena_scope&) = delete;

@@ -23,7 +23,8 @@ struct reclaimer_statistics {
 ///
 /// It starts with the first wake(), sleeps without a timer while nothing is idle or pending, and does not outlive main:
 /// it is stopped at exit, before static objects that are older than its first start are destroyed. A program with an
-/// event loop calls disable() and ageing_clock::tick() itself; CISTERN_BACKGROUND=0 in the environment disables it too.
+/// event loop calls disable() and ageing_clock::tick() itself, once a second for as long as it runs, since nobody tells
+/// it when something becomes idle; CISTERN_BACKGROUND=0 in the environment (no other value) disables it too.
 ///
 /// Threads: every function from any thread, also from what a tick runs. The thread blocks all signals and is called
 /// "cistern-reclaim". Fork: a child has none until the next wake(); if the fork was called by what a tick runs, the

@@ -13,7 +13,7 @@ namespace cistern::inline v0 {
 /// Movable, nestable in any order, but it stays on the thread that made it (checked: a coroutine that resumes elsewhere
 /// must not carry one). Keep regions short and do not block in them: see epoch_domain; to keep one
 /// object across a blocking call, use epoch_hold.
-class epoch_guard {
+class [[nodiscard("a temporary ends its region at once")]] epoch_guard {
  public:
   /// Pins in the default domain. May throw std::bad_alloc at a thread's first use, as the other constructor.
   epoch_guard() : slot_(sync::words().default_epoch_slot) {
@@ -21,9 +21,9 @@ class epoch_guard {
       slot_ = &epoch_domain::default_domain().slot();
     slot_->pin();
   }
-  explicit epoch_guard(epoch_domain& domain) : slot_(&domain.slot()) { slot_->pin(); }
+  explicit epoch_guard(epoch_domain & domain) : slot_(&domain.slot()) { slot_->pin(); }
 
-  epoch_guard(epoch_guard&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
+  epoch_guard(epoch_guard && other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
   epoch_guard& operator=(epoch_guard&& other) noexcept {
     if (this != &other) {
       release();
@@ -40,6 +40,7 @@ class epoch_guard {
   }
 
  private:
+  friend class epoch_hold;
   void release() noexcept {
     if (slot_ == nullptr) return;
     if (slot_->owner_ != &sync::words()) [[unlikely]]
@@ -52,9 +53,9 @@ class epoch_guard {
 
 /// A region that ends in the order in which it began: what pools use inside. Cannot be moved, and guards made within it
 /// must end within it. One store each way; within another region of the thread, nothing at all.
-class epoch_scope {
+class [[nodiscard("a temporary ends its region at once")]] epoch_scope {
  public:
-  explicit epoch_scope(epoch_slot& slot) noexcept : slot_(slot.pinned() ? nullptr : &slot) {
+  explicit epoch_scope(epoch_slot & slot) noexcept : slot_(slot.pinned() ? nullptr : &slot) {
     if (slot_ != nullptr) [[likely]]
       slot_->pin_outermost();
   }

@@ -9,7 +9,8 @@
 namespace cistern::inline v0 {
 
 struct pressure_options {
-  /// Files to watch; empty: do not. The default finds this process's own cgroup, and the whole system's stalls where
+  /// Files to watch; empty: do not. One that cannot be watched is as if it were absent: ask watches_stalls() and
+  /// watches_events(). The default finds this process's own cgroup, and the whole system's stalls where
   /// the cgroup has no such file.
   std::string stall_file = "auto";   ///< memory.pressure of a cgroup, or /proc/pressure/memory (PSI)
   std::string events_file = "auto";  ///< memory.events of a cgroup (v2)

@@ -25,7 +25,9 @@ void free_all(const retire_list* list, void** words, std::size_t count) noexcept
 /// program with a message.
 class CISTERN_EXPORT retire_list {
  public:
-  /// `bytes_each` is what each object counts as pending. Throws std::bad_alloc.
+  /// `reclaim` is a void (*)(void* context, void** objects, std::size_t count) noexcept that frees `count` objects.
+  /// `bytes_each` is what each object counts as pending. Throws std::bad_alloc, and std::invalid_argument without a
+  /// function.
   retire_list(epoch_domain& domain, std::size_t bytes_each, reclaim_function reclaim, void* context = nullptr);
   ~retire_list();
   retire_list(const retire_list&) = delete;

@@ -14,6 +14,7 @@ namespace cistern::inline v0 {
 
 class epoch_domain;
 class epoch_guard;
+class epoch_hold;
 class epoch_slot;
 class retire_list;
 
@@ -156,6 +157,7 @@ class alignas(128) epoch_slot {
   friend class detail::epoch_state;
   friend class epoch_domain;
   friend class epoch_guard;
+  friend class epoch_hold;
   friend class retire_list;
 
   // Written by the owner, read by whoever advances.
