@@ -4,8 +4,7 @@
 // those who took bags before it have run them, and that no reader can see what is in its own. Then it runs its own.
 //
 // Orders: [q] acquire in wait_for_reclaimers() <-> release in end_reclaiming() [p], epoch_reclaim.cpp: the effects of
-// the
-//         deleters that others ran.
+//         the deleters that others ran. [s] acquire in is_idle() <-> release in free_bag() [r], there too.
 #include "epoch_state.hpp"
 #include <cistern/allocators/detail/fatal.hpp>
 #include <cistern/allocators/retire_list.hpp>

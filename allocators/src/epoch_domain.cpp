@@ -79,6 +79,14 @@ epoch_slot& epoch_domain::slot_slow() {
   return *slot;
 }
 
+// Not the owner of a usual slot: its late owner, or a guard's thread is not the one that made it.
+void epoch_domain::unpin_late(epoch_slot& slot) noexcept {
+  if (slot.owner_ != epoch_slot::late_owner(&sync::words()))
+    detail::fatal("an epoch_guard was moved to another thread");
+  slot.unpin();
+  release_late(slot);
+}
+
 void epoch_domain::release_late(epoch_slot& slot) noexcept {
   if (!slot.pinned()) slot.domain_->release_slot(slot);
 }

@@ -4,8 +4,8 @@
 // each time that it makes room for a new bag, so that deleters are amortised. What a thread leaves behind (it ends,
 // sleeps, or is visited by a collector) goes to the orphans, from where collect() and barrier() run it.
 //
-// Invariants: I1 a bag is in one place only: open, in limbo, an orphan, or taken to be run; I2 a sealed bag is not
-// written until it is run; I3 nothing is run with a lock held, and no thread runs bags within a deleter.
+// Invariants: I1 a bag is in one place only: open, in limbo, an orphan, awaited, held, or taken to be run; I2 a sealed
+// bag is not written until it is run; I3 nothing is run with a lock held, and no thread runs bags within a deleter.
 //
 // Orders: [i] the full fence in seal(), between the unlinks and the load of the tag; see [d] in epoch_advance.cpp.
 //         Without it a tag may be older than a reader's epoch that does not see the unlink: a use after free at + 2
@@ -258,7 +258,7 @@ void epoch_state::reclaim_now(const epoch_slot& slot, const open_bag& open, void
   if (slot.pinned() || sync::words().reclaiming != nullptr || !options_.amortised) throw std::bad_alloc();
   wait_for_readers(no_deadline);
   if (holds_taken_.load(std::memory_order_acquire) != 0 && is_held(entry[0])) throw std::bad_alloc();  // [y]
-  sync::words().reclaiming = this;
+  sync::words().reclaiming = this;                                                                     // it was nullptr
   free_all(open.list, entry, words);
   sync::words().reclaiming = nullptr;
 }

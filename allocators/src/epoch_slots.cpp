@@ -63,7 +63,7 @@ epoch_slot* epoch_state::acquire_slot(bool late) noexcept {
   if (free != nullptr) {
     free->light_ = asymmetric_fence::light_is_light();
     free->late_ = late;
-    free->owner_ = &sync::words();
+    free->owner_ = late ? epoch_slot::late_owner(&sync::words()) : &sync::words();
     free->thread_.store(sync::thread_id(), std::memory_order_relaxed);
   }
   slots_.unlock();
@@ -133,14 +133,15 @@ void epoch_state::before_fork() noexcept {
   visitors_.lock();
   slots_.lock();
   const auto is_anothers = [](const epoch_slot& slot) {
-    return slot.thread_.load(std::memory_order_relaxed) != 0 && slot.owner_ != &sync::words();
+    return slot.thread_.load(std::memory_order_relaxed) != 0 && slot.owner_ != &sync::words() &&
+           slot.owner_ != epoch_slot::late_owner(&sync::words());
   };
   for_each_slot([&](epoch_slot& slot) {
     if (is_anothers(slot)) slot.lock_.announce();
   });
-  const bool fenced = asymmetric_fence::heavy_fence();
+  entered_for_fork_ = asymmetric_fence::heavy_fence();
   for_each_slot([&](epoch_slot& slot) {
-    while (fenced && is_anothers(slot) && !slot.lock_.try_enter(1 << 16)) sync::yield();
+    while (entered_for_fork_ && is_anothers(slot) && !slot.lock_.try_enter(1 << 16)) sync::yield();
   });
   orphans_mutex_.lock();
 }
@@ -168,7 +169,7 @@ void epoch_state::child_of_fork() noexcept {
   };
   for_each_slot([&](epoch_slot& slot) {
     if (slot.thread_.load(std::memory_order_relaxed) == 0) return;
-    if (slot.owner_ == &own) {
+    if (slot.owner_ == &own || slot.owner_ == epoch_slot::late_owner(&own)) {
       slot.thread_.store(sync::thread_id(), std::memory_order_relaxed);
       count(slot.limbo_);
       return;
@@ -185,9 +186,10 @@ void epoch_state::child_of_fork() noexcept {
   visitors_.unlock();
 }
 
-// Of a thread that is not here.
+// Of a thread that is not here. It may have been about to enter, and so look as if it were inside, while before_fork()
+// was: only where that was not possible does it count.
 void epoch_state::give_up(epoch_slot& slot) noexcept {
-  if (slot.lock_.owner_is_inside()) {
+  if (!entered_for_fork_ && slot.lock_.owner_is_inside()) {
     slot.limbo_ = {};
     slot.open_->bag = nullptr;
   } else {

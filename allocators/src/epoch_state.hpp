@@ -15,7 +15,8 @@ namespace cistern::inline v0::detail {
 /// What is behind an epoch_domain: the epoch, the slots, and what threads have left behind. On the heap, so that it can
 /// stay where guards still point into it when the domain's destructor gives up.
 ///
-/// Lock order: visitors_, slots_, a slot's own lock, orphans_mutex_. Deleters run with none of them held.
+/// Lock order: barrier_mutex_, visitors_, slots_, a slot's own lock, orphans_mutex_. Deleters run with none of them
+/// held.
 class epoch_state final : private ager {
  public:
   explicit epoch_state(const epoch_options& options);
@@ -129,8 +130,9 @@ class epoch_state final : private ager {
   std::array<sync::atomic<std::uint32_t>, 2> reclaiming_{};
   sync::atomic<std::size_t> pending_bytes_{0}, pending_objects_{0};  // sealed
 
-  mutex visitors_;  // who goes into slots that are not its own
-  mutex slots_;     // who gives slots to threads and takes them back
+  mutex visitors_;                 // who goes into slots that are not its own
+  mutex slots_;                    // who gives slots to threads and takes them back
+  bool entered_for_fork_ = false;  // from before_fork() on
   sync::atomic<chunk*> chunks_{nullptr};
 
   mutex orphans_mutex_;

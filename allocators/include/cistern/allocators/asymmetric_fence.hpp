@@ -13,8 +13,8 @@ namespace cistern::inline v0 {
 ///
 /// For store-buffering ("Dekker") where one side is hot: the hot side stores with store_then_light_fence() and loads
 /// what it protects; the cold side stores, calls heavy_fence(), and loads the hot side's word. At least one of the two
-/// sees the other. Measured: light 0, heavy 1 us with the other threads blocked, 4 us with one running
-/// (perf/allocators/asymmetric_fence_bench.cpp).
+/// sees the other. Measured: light 0, heavy 0.2 to 1 us with the other threads blocked, 4 to 16 us
+/// with one running (perf/allocators/asymmetric_fence_bench.cpp).
 ///
 /// Where membarrier is missing or refused, when the environment says CISTERN_NO_MEMBARRIER=1, and under
 /// ThreadSanitizer, both sides are real fences ("fence mode"). The mode is chosen before main and never changes.

@@ -88,16 +88,22 @@ struct epoch_statistics {
 /// more above the cap), flush(), collect() or barrier(), or on the one that ticks: never inside unpin, never with a
 /// lock of cistern held. A thread that retires while it holds a lock that deleters take must use one that ticks: see
 /// epoch_options::amortised. Signal handlers may pin, on a thread that has used the domain before; nothing else. A
-/// thread may have 65535 guards. Lifetime: the domain outlives its retire_lists, and every guard and hold on it is gone
-/// before it is destroyed; the destructor frees all that is pending, and may run in a deleter of another domain. The
-/// default domain is never destroyed: what is pending in it at exit stays so; call barrier() before main ends if its
-/// deleters matter. A domain of one's own sets apart whose readers wait for whom (a guard protects in its own domain
-/// only); pinning in it costs 0.7 ns more. ThreadSanitizer: the library must be built with it too, or its pins look
-/// like races. The default domain is never destroyed. Happens-before: a reader's accesses within its region happen
-/// before the deletion of what it could see. Progress: pinning is wait-free once a thread has a slot. Retiring is not:
-/// it may wait for memory for a bag, for the deleters that it runs, for a visitor of its bags (a tick, a barrier; about
-/// a microsecond), and above the cap for readers. A pin that stays delays every deletion: it is reported, and bytes are
-/// capped. Costs: perf/allocators/epoch_domain_bench.cpp. Design, proofs and tests: allocators/epoch_domain.md.
+/// thread may have 65535 guards. ThreadSanitizer: the library must be built with it too, or its pins look like races.
+///
+/// Lifetime: the domain outlives its retire_lists, and every guard and hold on it is gone before it is destroyed; the
+/// destructor frees all that is pending, and may run in a deleter of another domain. The default domain is never
+/// destroyed: what is pending in it at exit stays so; call barrier() before main ends if its deleters matter. A domain
+/// of one's own sets apart whose readers wait for whom (a guard protects in its own domain only); pinning in it costs
+/// 0.7 ns more.
+///
+/// Happens-before: a reader's accesses within its region happen before the deletion of what it could see.
+///
+/// Progress: pinning is wait-free once a thread has a slot. Retiring is not: it may wait for memory for a bag, for the
+/// deleters that it runs, for a visitor of its bags (a tick, a barrier; about a microsecond), and above the cap for
+/// readers. A pin that stays delays every deletion: it is reported, and bytes are capped.
+///
+/// Costs: perf/allocators/epoch_domain_bench.cpp. Design, proofs and tests: allocators/epoch_domain.md. Example:
+/// tests/examples/epoch_domain_example.cpp.
 class CISTERN_EXPORT epoch_domain {
  public:
   /// Throws std::bad_alloc.
@@ -199,11 +205,11 @@ class CISTERN_EXPORT epoch_domain {
   friend class epoch_hold;
   epoch_slot& slot_slow();
   static void unpin(epoch_slot& slot) noexcept {
-    const bool late = slot.late_;  // once unpinned, the slot may go with its domain
+    if (slot.owner_ != &sync::words()) [[unlikely]]
+      return unpin_late(slot);
     slot.unpin();
-    if (late) [[unlikely]]
-      release_late(slot);
   }
+  static void unpin_late(epoch_slot& slot) noexcept;
   static void release_late(epoch_slot& slot) noexcept;
   // Ends a slot that was taken for one use of a thread that has ended.
   struct late_end {

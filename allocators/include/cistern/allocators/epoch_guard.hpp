@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cistern/allocators/detail/fatal.hpp>
 #include <cistern/allocators/epoch_domain.hpp>
 
 #include <utility>
@@ -42,10 +41,7 @@ class [[nodiscard("a temporary ends its region at once")]] epoch_guard {
  private:
   friend class epoch_hold;
   void release() noexcept {
-    if (slot_ == nullptr) return;
-    if (slot_->owner_ != &sync::words()) [[unlikely]]
-      detail::fatal("an epoch_guard was moved to another thread");
-    epoch_domain::unpin(*slot_);
+    if (slot_ != nullptr) epoch_domain::unpin(*slot_);
   }
 
   epoch_slot* slot_;

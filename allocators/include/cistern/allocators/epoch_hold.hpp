@@ -17,7 +17,8 @@ namespace cistern::inline v0 {
 ///
 /// Threads: one at a time may use a hold; it may be moved to another thread and ended there. Lifetime: within the
 /// domain's. Making one takes a lock (some tens of ns) and may throw std::bad_alloc; keep() is one store. While there
-/// are holds, whoever frees compares each object with each of them: keep them few.
+/// are holds, whoever frees compares each object with each of them: keep them few. Example:
+/// tests/examples/epoch_hold_example.cpp.
 class [[nodiscard("a temporary ends its hold at once")]] epoch_hold {
  public:
   explicit epoch_hold(epoch_domain & domain) : domain_(domain.state_), word_(&detail::take_hold(domain)) {}

@@ -19,6 +19,8 @@ void free_all(const retire_list* list, void** words, std::size_t count) noexcept
 /// epoch_domain::retire, which keeps a deleter for each, about 11; perf/allocators/epoch_domain_bench.cpp). The
 /// function must not throw; it runs where epoch_domain says that deleters run.
 ///
+/// Example: tests/examples/retire_list_example.cpp.
+///
 /// Threads: any may retire. Lifetime: the domain outlives it; the destructor waits until everything that was retired
 /// has been freed (epoch_domain::barrier, without a limit), so the function's context may go right after. Like that it
 /// must not run inside a region or a deleter, and no epoch_hold may keep one of its objects then: either ends the

@@ -95,7 +95,7 @@ struct std_sync {
   /// left.
   CISTERN_EXPORT static bool at_thread_exit(void (*end)() noexcept) noexcept;
 
-  /// The kernel's id of the calling thread, never 0. About 100 ns.
+  /// The kernel's id of the calling thread, never 0. A system call.
   CISTERN_EXPORT static std::uint32_t thread_id() noexcept;
 
   /// Sleeps until unparked while `word` holds `expected`; returns at once if it does not. May return without a wake

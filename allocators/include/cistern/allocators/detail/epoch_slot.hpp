@@ -132,7 +132,7 @@ class alignas(128) epoch_slot {
   }
 
   /// Puts an entry of `words...` into an open bag of this thread. False when the bag is full or absent: then the domain
-  /// makes room (epoch_state::retire_slow).
+  /// makes room (epoch_state::make_room).
   template <class... Words>
   bool try_retire(detail::open_bag& open, std::size_t bytes, Words... words) noexcept {
     lock_.lock(light_);
@@ -154,6 +154,9 @@ class alignas(128) epoch_slot {
     state_.store(word + 1, std::memory_order_relaxed);
   }
 
+  // Never the address of any words: so whoever asks for the owner's sees at once that a late slot is not like others.
+  static const void* late_owner(const thread_words* words) noexcept { return reinterpret_cast<const char*>(words) + 1; }
+
   friend class detail::epoch_state;
   friend class epoch_domain;
   friend class epoch_guard;
@@ -165,11 +168,11 @@ class alignas(128) epoch_slot {
   sync::atomic<std::uint32_t> thread_{0};  // the owner's kernel id; 0 for a free slot
   // Constant while the slot has an owner.
   bool light_ = false;
-  bool late_ = false;            // taken for one guard of a thread that has ended already
+  bool late_ = false;            // taken for one use of a thread that has ended already
   bool stall_reported_ = false;  // as blocked_word_, below
   const sync::atomic<std::uint64_t>* epoch_ = nullptr;
   detail::epoch_state* domain_ = nullptr;
-  const void* owner_ = nullptr;  // the owner's thread_words
+  const void* owner_ = nullptr;  // the owner's thread_words; of a late slot, late_owner() of them
 
   // Written by whoever advances, only while this pin is in its way.
   std::uint64_t blocked_word_ = 0;
