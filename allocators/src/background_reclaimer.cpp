@@ -142,14 +142,6 @@ constinit detail::fork_handler at_fork{
           thread::control.unlock();
         },
 };
-constinit sync::atomic<bool> fork_hooked{false};
-
-// Not each time: install() takes a lock that ranks above the registry's, and arenas of ending threads wake.
-void hook_fork() noexcept {
-  if (fork_hooked.load(std::memory_order_relaxed)) return;  // installing twice does no harm
-  detail::install(at_fork);
-  fork_hooked.store(true, std::memory_order_relaxed);
-}
 
 bool switched_off_by_environment() noexcept {
   const char* const wanted = std::getenv("CISTERN_BACKGROUND");
@@ -325,7 +317,7 @@ void reclaimer_thread::child_of_fork() noexcept {
 }
 
 void background_reclaimer::wake_slow() noexcept {
-  hook_fork();
+  detail::install(at_fork);
   const std::scoped_lock lock(thread::control);
   std::uint32_t expected = asleep;
   if (current_state.compare_exchange_strong(expected, awake, std::memory_order_relaxed))
@@ -335,7 +327,7 @@ void background_reclaimer::wake_slow() noexcept {
 }
 
 void background_reclaimer::disable() noexcept {
-  hook_fork();
+  detail::install(at_fork);
   const std::scoped_lock lock(thread::control);
   thread::starting_allowed = false;
   current_state.store(disabled, std::memory_order_relaxed);

@@ -67,13 +67,18 @@ bool epoch_state::barrier(sync::clock::time_point deadline) noexcept {
   return done;
 }
 
-bool epoch_state::nothing_pending() noexcept {
-  std::size_t open_objects = 0;
-  const bool all = visit_slots(1 << 16, [&open_objects](epoch_slot& slot) {
+// Whether no open bag holds an object; of one list, or of all for nullptr. False when a slot was passed over.
+bool epoch_state::open_bags_are_empty(const retire_list* only) noexcept {
+  std::size_t words = 0;
+  const bool all = visit_slots(1 << 16, [&](epoch_slot& slot) {
     for (const open_bag* open = slot.open_; open != nullptr; open = open->next)
-      if (open->bag != nullptr) open_objects += open->bag->count;
+      if (open->bag != nullptr && (only == nullptr || open->list == only)) words += open->bag->count;
   });
-  return all && open_objects == 0 && pending_objects_.load(std::memory_order_relaxed) == 0;
+  return all && words == 0;
+}
+
+bool epoch_state::nothing_pending() noexcept {
+  return open_bags_are_empty(nullptr) && pending_objects_.load(std::memory_order_relaxed) == 0;
 }
 
 // Deleters may retire again, so this goes round; what is left after so many rounds retires for ever.
@@ -99,12 +104,7 @@ const char* epoch_state::what_is_left(bool drained) noexcept {
 bool epoch_state::is_idle(const retire_list& list) noexcept {
   const std::size_t sealed = list.sealed_.load(std::memory_order_relaxed);
   if (list.freed_.load(std::memory_order_acquire) != sealed) return false;  // [s] pairs with [r]
-  std::size_t open_objects = 0;
-  const bool all = visit_slots(1 << 16, [&](epoch_slot& slot) {
-    for (const open_bag* open = slot.open_; open != nullptr; open = open->next)
-      if (open->list == &list && open->bag != nullptr) open_objects += open->bag->count;
-  });
-  return all && open_objects == 0 && list.sealed_.load(std::memory_order_relaxed) == sealed;
+  return open_bags_are_empty(&list) && list.sealed_.load(std::memory_order_relaxed) == sealed;
 }
 
 void epoch_state::close_all(const retire_list& list) noexcept {

@@ -103,6 +103,7 @@ class epoch_state final : private ager {
   unsigned begin_reclaiming() noexcept;
   void end_reclaiming(unsigned phase) noexcept;
   bool is_idle(const retire_list& list) noexcept;
+  bool open_bags_are_empty(const retire_list* only) noexcept;
   bool nothing_pending() noexcept;
   void before_fork() noexcept;
   void parent_of_fork() noexcept;

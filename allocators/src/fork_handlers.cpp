@@ -38,9 +38,10 @@ void release(void (*fork_handler::*side)(void*) noexcept) noexcept {
 }  // namespace
 
 void install(fork_handler& handler) noexcept {
+  // Relaxed: the handler is not looked at by whoever finds it installed.
+  if (handler.installed.load(std::memory_order_relaxed)) return;
   const std::scoped_lock lock(list_mutex);
-  if (handler.installed) return;
-  handler.installed = true;
+  if (handler.installed.exchange(true, std::memory_order_relaxed)) return;
   fork_handler** place = &first;
   while (*place != nullptr && (*place)->rank <= handler.rank) place = &(*place)->next;
   handler.next = *place;
@@ -52,11 +53,10 @@ void install(fork_handler& handler) noexcept {
 
 void remove(fork_handler& handler) noexcept {
   const std::scoped_lock lock(list_mutex);
-  if (!handler.installed) return;
+  if (!handler.installed.exchange(false, std::memory_order_relaxed)) return;
   fork_handler** place = &first;
   while (*place != &handler) place = &(*place)->next;
   *place = handler.next;
-  handler.installed = false;
 }
 
 }  // namespace cistern::inline v0::detail

@@ -4,9 +4,7 @@
 // that end, with the registry locked, destroy what they kept.
 #include <cistern/allocators/detail/fork_handlers.hpp>
 #include <cistern/allocators/detail/fork_mutex.hpp>
-#include <cistern/allocators/sync.hpp>
 
-#include <atomic>
 #include <mutex>
 
 namespace cistern::inline v0::detail {
@@ -14,7 +12,6 @@ namespace {
 
 constinit mutex list_mutex;
 constinit fork_mutex *first = nullptr, *last = nullptr;  // guarded by list_mutex; the oldest first
-constinit sync::atomic<bool> handler_installed{false};
 
 }  // namespace
 
@@ -41,11 +38,7 @@ constinit fork_handler at_fork{.rank = fork_rank::pool,
 }  // namespace
 
 void fork_mutex::list() noexcept {
-  // Not each time: install() takes a lock that ranks above the registry's. Relaxed: installing twice does no harm.
-  if (!handler_installed.load(std::memory_order_relaxed)) {
-    install(at_fork);
-    handler_installed.store(true, std::memory_order_relaxed);
-  }
+  install(at_fork);
   const std::scoped_lock lock(list_mutex);
   previous_ = last;
   (last != nullptr ? last->next_ : first) = this;

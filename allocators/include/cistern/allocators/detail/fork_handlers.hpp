@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cistern/allocators/export.hpp>
+#include <cistern/allocators/sync.hpp>
 
 #include <cstdint>
 
@@ -19,11 +20,12 @@ struct fork_handler {
   void (*child)(void* self) noexcept;
   void* self = nullptr;
   fork_handler* next = nullptr;
-  bool installed = false;
+  sync::atomic<bool> installed{false};  // written under the list's lock
 };
 
-/// Puts a handler into the one set of fork handlers: prepared in the order of ranks, and released in the other. Does
-/// nothing when it is there already. Any thread.
+/// Puts a handler into the one set of fork handlers: prepared in the order of ranks, and released in the other. Any
+/// thread. The first time it takes a lock that comes before all ranked ones; when the handler is there already it is a
+/// load.
 CISTERN_EXPORT void install(fork_handler& handler) noexcept;
 
 /// Takes it out again. Any thread, but not from within a handler.
