@@ -41,7 +41,11 @@ class [[nodiscard("a temporary ends its region at once")]] epoch_guard {
  private:
   friend class epoch_hold;
   void release() noexcept {
-    if (slot_ != nullptr) epoch_domain::unpin(*slot_);
+    if (slot_ == nullptr) return;
+    if (slot_ == sync::words().default_epoch_slot) [[likely]]  // this thread's, and the thread has not ended
+      slot_->unpin();
+    else
+      epoch_domain::unpin(*slot_);
   }
 
   epoch_slot* slot_;
