@@ -43,7 +43,10 @@ void install(fork_handler& handler) noexcept {
   const std::scoped_lock lock(list_mutex);
   if (handler.installed.exchange(true, std::memory_order_relaxed)) return;
   fork_handler** place = &first;
-  while (*place != nullptr && (*place)->rank <= handler.rank) place = &(*place)->next;
+  const auto goes_before = [&handler](const fork_handler& other) {
+    return other.rank < handler.rank || (other.rank == handler.rank && handler.rank != fork_rank::pool);
+  };
+  while (*place != nullptr && goes_before(**place)) place = &(*place)->next;
   handler.next = *place;
   *place = &handler;
   if (!registered)

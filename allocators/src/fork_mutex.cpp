@@ -30,7 +30,7 @@ class fork_mutex_list {
 
 namespace {
 
-constinit fork_handler at_fork{.rank = fork_rank::pool,
+constinit fork_handler at_fork{.rank = fork_rank::small_object,
                                .prepare = fork_mutex_list::lock_all,
                                .parent = fork_mutex_list::unlock_all,
                                .child = fork_mutex_list::unlock_all};

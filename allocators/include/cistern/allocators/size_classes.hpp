@@ -198,6 +198,12 @@ class size_class_table {
   constexpr explicit size_class_table(const std::size_t (&sizes)[N])
       : size_class_table(std::span<const std::size_t>(sizes)) {}
 
+  /// The same classes as those of a map of another kind. Throws std::invalid_argument when they are more than max_count.
+  template <class Map>
+    requires(!std::same_as<Map, size_class_table> && size_class_map<Map>)
+  constexpr size_class_table(const Map& map)  // NOLINT(google-explicit-constructor): where a table is asked for
+      : size_class_table(list(map), map.count()) {}
+
   constexpr std::size_t count() const noexcept { return count_; }
   constexpr std::size_t smallest() const noexcept { return sizes_[0]; }
   constexpr std::size_t largest() const noexcept { return sizes_[count_ - 1]; }
@@ -217,6 +223,19 @@ class size_class_table {
 
  private:
   using guesses = detail::quarter_steps;
+
+  constexpr size_class_table(const std::array<std::size_t, max_count>& sizes, std::size_t count)
+      : size_class_table(std::span<const std::size_t>(sizes).first(count)) {}
+
+  template <class Map>
+  static constexpr std::array<std::size_t, max_count> list(const Map& map) {
+    if (map.count() > max_count)
+      detail::bad_size_classes(std::to_string(map.count()) + " sizes are too many; at most " +
+                               std::to_string(max_count));
+    std::array<std::size_t, max_count> sizes{};
+    for (std::size_t i = 0; i < map.count(); ++i) sizes[i] = map.size_of(i);
+    return sizes;
+  }
 
   static constexpr void check(std::span<const std::size_t> sizes) {
     if (sizes.empty()) detail::bad_size_classes("the list is empty");

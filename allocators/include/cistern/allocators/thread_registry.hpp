@@ -28,6 +28,9 @@ class thread_registry {
   struct instance {
     std::uint32_t index = 0;
     std::uint32_t generation = 0;  ///< never 0 once entered
+
+    /// Both as one number; not 0 once entered.
+    std::uint64_t number() const noexcept { return static_cast<std::uint64_t>(generation) << 32 | index; }
   };
 
   /// Told that a thread which has `value` for `self` ends: on that thread, with the registry locked, so neither the

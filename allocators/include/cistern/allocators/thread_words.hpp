@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace cistern::inline v0 {
@@ -33,6 +34,11 @@ struct thread_words {
   std::uint32_t reclaiming_phase = 0;
   std::uint32_t objects_in_hand = 0;  // taken to be freed by this thread, and not freed yet
   std::size_t bytes_in_hand = 0;
+
+  /// The pool that this thread has used last of those with a cache (its instance, as one number), and the thread's cache
+  /// of it. 0 for none.
+  std::uint64_t hot_pool = 0;
+  void* hot_cache = nullptr;
 };
 
 static_assert(sizeof(thread_words) <= 64, "initial-exec storage of a library that is loaded late is scarce");

@@ -10,7 +10,16 @@ namespace cistern::inline v0::detail {
 
 /// The order in which cistern's locks are taken, before fork as at any other time: a thread that holds one may take
 /// only those below it.
-enum class fork_rank : std::uint8_t { thread_registry, background_reclaimer, ageing, epoch_domain, epoch_slots, pool };
+enum class fork_rank : std::uint8_t {
+  thread_registry,
+  background_reclaimer,
+  ageing,
+  epoch_domain,
+  epoch_slots,
+  pool_list,
+  pool,  // the younger ones first: an older one may be their upstream
+  small_object,
+};
 
 /// What one part of cistern does around fork. Static or otherwise immortal, or removed before it dies.
 struct fork_handler {

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cistern/allocators/detail/poison.hpp>
+#include <cistern/allocators/detail/fatal.hpp>
+#include <cistern/allocators/export.hpp>
+#include <cistern/allocators/size_classes.hpp>
+#include <cistern/allocators/sync.hpp>
+#include <cistern/pools/detail/block_map.hpp>
+#include <cistern/pools/detail/magazine.hpp>
+#include <cistern/pools/detail/thread_cache.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+/// Whether gets and puts are checked (see block_pool). The same for all code of a program; the build of the library says
+/// which (CISTERN_POOL_CHECKS).
+#ifndef CISTERN_POOL_CHECKS
+#define CISTERN_POOL_CHECKS 1
+#endif
+
+namespace cistern::inline v0::detail {
+
+inline constexpr bool pool_checks = CISTERN_POOL_CHECKS != 0;
+
+class pool_state;
+
+/// The mechanism under every pool: blocks of some size classes, kept in magazines of threads, in a depot that they
+/// share, and in spans that come from a backend. The design note is pools/block_pool.md.
+///
+/// This is its face, with the way of a block that lies ready: inline, no call. Everything else is pool_state, in src.
+///
+/// Checked at each put, also in release: that the block is one of this pool, of this class and no pointer into one
+/// (by the block_map and a multiplication), and that it is not idle already; at each get: that nobody has written to
+/// the block's first word meanwhile. An idle block holds a word that no live one does, by chance 1 in 2^64.
+///
+/// Threads: get and put from any. Memory ordering: what happened before a put happens before what follows the get that
+/// hands the block out next.
+class block_pool {
+ public:
+  block_pool(const block_pool&) = delete;
+  block_pool& operator=(const block_pool&) = delete;
+
+  /// The class for `bytes`: what get() and put() are called with. May be ambiguous or too_large of thread_cache, for
+  /// which no block lies ready.
+  std::size_t class_hint(std::size_t bytes) const noexcept {
+    return hints_[quarter_steps::index_up(bytes)];
+  }
+
+  /// A block that lies ready in this thread's magazine, or nullptr.
+  [[gnu::always_inline]] void* try_get(std::size_t size_class) noexcept {
+    const thread_words& words = sync::words();
+    if (words.hot_pool != id_) [[unlikely]]
+      return nullptr;
+    auto& cache = *static_cast<thread_cache*>(words.hot_cache);
+    thread_cache::bin& bin = cache.bins[size_class];
+    cache.lock.lock(true);
+    void** const top = bin.top.load(std::memory_order_relaxed);
+    void* const block = top[-1];
+    if (block == nullptr) [[unlikely]] {
+      cache.lock.unlock();
+      return nullptr;
+    }
+    bin.top.store(top - 1, std::memory_order_relaxed);
+    bin.gets.store(bin.gets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    cache.lock.unlock();
+    return wake(block, size_class);
+  }
+
+  /// A block of the class, or nullptr when there is no memory.
+  [[gnu::always_inline]] void* get(std::size_t size_class) noexcept {
+    void* const block = try_get(size_class);
+    if (block == nullptr) [[unlikely]]
+      return get_slow(size_class);
+    return block;
+  }
+
+  /// Takes a block of this class back. Allocates nothing, and cannot fail.
+  [[gnu::always_inline]] void put(void* block, std::size_t size_class) noexcept {
+    if (pool_checks && !is_first_unit_block(block, size_class)) [[unlikely]]
+      check_block(block, size_class);
+    put_checked(block, size_class);
+  }
+
+  /// The same of a block that is known to be one of this class.
+  [[gnu::always_inline]] void put_checked(void* block, std::size_t size_class) noexcept {
+    lay_down(block, size_class);
+    const thread_words& words = sync::words();
+    if (words.hot_pool != id_) [[unlikely]]
+      return put_slow(block, size_class);
+    auto& cache = *static_cast<thread_cache*>(words.hot_cache);
+    thread_cache::bin& bin = cache.bins[size_class];
+    cache.lock.lock(true);
+    void** const top = bin.top.load(std::memory_order_relaxed);
+    if (magazine::full(top)) [[unlikely]] {
+      cache.lock.unlock();
+      return put_slow(block, size_class);
+    }
+    *top = block;
+    bin.top.store(top + 1, std::memory_order_relaxed);
+    cache.lock.unlock();
+  }
+
+  /// Bytes that a block of the class holds.
+  std::size_t stride(std::size_t size_class) const noexcept { return stride_[size_class]; }
+
+  /// Whether a block of this class may begin here: for blocks that begin in the first 64 KiB of their span.
+  bool is_first_unit_block(const void* block, std::size_t size_class) const noexcept {
+    const class_facts& facts = facts_[size_class];
+    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1);
+    return block_map::find(block) == facts.tag && offset * facts.magic < facts.magic;
+  }
+
+  /// The class of a block that begins in the first 64 KiB of its span, in a pool without anything special; else
+  /// too_large.
+  std::size_t plain_class_of(const void* block) const noexcept {
+    const std::uint64_t tag = block_map::find(block);
+    const std::size_t size_class = block_tag::class_of(tag);
+    if (block_tag::pool_of(tag) != plain_pool_ || block_tag::unit_of(tag) != 0) [[unlikely]]
+      return thread_cache::too_large;
+    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1);
+    return offset * facts_[size_class].magic < facts_[size_class].magic ? size_class : thread_cache::too_large;
+  }
+
+  /// What a block's first word holds while it is idle.
+  std::uint64_t idle_word(const void* block) const noexcept {
+    return reinterpret_cast<std::uintptr_t>(block) + reinterpret_cast<std::uintptr_t>(this);
+  }
+
+ protected:
+  block_pool() = default;
+  ~block_pool() = default;
+
+  // What follows is out of line, in src/block_pool.cpp.
+  CISTERN_EXPORT void* get_slow(std::size_t size_class) noexcept;
+  CISTERN_EXPORT void put_slow(void* block, std::size_t size_class) noexcept;
+  CISTERN_EXPORT void check_block(const void* block, std::size_t size_class) const noexcept;
+  CISTERN_EXPORT void* wake_unusual(void* block, std::size_t size_class) const noexcept;
+  [[noreturn]] CISTERN_EXPORT void put_twice(const void* block, std::size_t size_class) const noexcept;
+
+  // A block from a span that may hold anything is marked by the lowest bit of its pointer: then the word is missed, and
+  // wake_unusual() sees the mark.
+  void* wake(void* block, std::size_t size_class) const noexcept {
+    unpoison(static_cast<char*>(block) - reinterpret_cast<std::uintptr_t>(block) % 2, stride_[size_class]);
+    if constexpr (pool_checks) {
+      if (first_word(block) != idle_word(block)) [[unlikely]]
+        return wake_unusual(block, size_class);
+      set_first_word(block, 0);
+    }
+    return block;
+  }
+
+  void lay_down(void* block, std::size_t size_class) const noexcept {
+    if constexpr (pool_checks) {
+      unpoison(block, sizeof(std::uint64_t));  // one that is put twice is poisoned
+      if (first_word(block) == idle_word(block)) [[unlikely]]
+        put_twice(block, size_class);
+      set_first_word(block, idle_word(block));
+    }
+    poison(block, stride_[size_class]);
+  }
+
+  static std::uint64_t first_word(const void* block) noexcept {
+    std::uint64_t word;
+    __builtin_memcpy(&word, block, sizeof word);
+    return word;
+  }
+  static void set_first_word(void* block, std::uint64_t word) noexcept {
+    __builtin_memcpy(block, &word, sizeof word);
+  }
+
+  struct class_facts {
+    std::uint64_t tag;    // of the first unit of its spans
+    std::uint64_t magic;  // ceil(2^64 / stride): a number n < 2^32 is a multiple of it exactly if n * magic < magic
+  };
+
+  std::uint64_t id_ = 0;  // the thread registry's, as one number; 0: nothing lies ready for anybody
+  std::uint32_t plain_pool_ = ~std::uint32_t{0};  // this pool's number in tags, unless puts need more than an idle word
+  std::uint8_t hints_[quarter_steps::count] = {};  // the class of all sizes that four_per_doubling takes for one
+  class_facts facts_[thread_cache::tops] = {};
+  std::size_t stride_[thread_cache::tops] = {};  // bytes from block to block: what a block of the class holds
+};
+
+// Bytes by size, of a pool that has classes for them.
+
+CISTERN_EXPORT void* allocate_slow(block_pool& pool, std::size_t bytes, std::size_t alignment) noexcept;
+CISTERN_EXPORT void deallocate_slow(block_pool& pool, void* block, std::size_t bytes, std::size_t alignment) noexcept;
+CISTERN_EXPORT void deallocate_unsized_slow(block_pool& pool, void* block) noexcept;
+CISTERN_EXPORT std::size_t usable_bytes(block_pool& pool, const void* block) noexcept;
+
+/// nullptr when there is no memory, or the alignment is no power of two.
+[[gnu::always_inline]] inline void* allocate(block_pool& pool, std::size_t bytes, std::size_t alignment) noexcept {
+  if (alignment <= alignof(std::max_align_t)) [[likely]]
+    if (void* const block = pool.try_get(pool.class_hint(bytes))) [[likely]]
+      return block;
+  return allocate_slow(pool, bytes, alignment);
+}
+
+[[gnu::always_inline]] inline void deallocate(block_pool& pool, void* block, std::size_t bytes,
+                                              std::size_t alignment) noexcept {
+  const std::size_t size_class = pool.class_hint(bytes);
+  const bool ready = pool_checks ? pool.is_first_unit_block(block, size_class)
+                                 : size_class < thread_cache::ambiguous && alignment <= alignof(std::max_align_t);
+  if (!ready) [[unlikely]]
+    return deallocate_slow(pool, block, bytes, alignment);
+  pool.put_checked(block, size_class);
+}
+
+[[gnu::always_inline]] inline void deallocate(block_pool& pool, void* block) noexcept {
+  const std::size_t size_class = pool.plain_class_of(block);
+  if (size_class == thread_cache::too_large) [[unlikely]]
+    return deallocate_unsized_slow(pool, block);
+  pool.put_checked(block, size_class);
+}
+
+}  // namespace cistern::inline v0::detail

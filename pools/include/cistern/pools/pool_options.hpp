@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cistern/allocators/ageing_clock.hpp>
+#include <cistern/allocators/memory_budget.hpp>
+#include <cistern/allocators/size_classes.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+#include <string_view>
+
+namespace cistern::inline v0 {
+
+/// What a pool does when a limit is reached or the backend has no memory.
+enum class when_full : std::uint8_t {
+  fail,   ///< nothing: the caller gets nullptr, or std::bad_alloc
+  evict,  ///< give back what is idle, in all threads, and try once more; then fail
+  wait,   ///< the same, again and again until memory has come back or max_wait has passed; then fail
+};
+
+/// What a pool does when it ends while blocks of it are out.
+enum class blocks_out : std::uint8_t {
+  report,  ///< one line on standard error; the memory of spans with live blocks stays, and goes when the last is put
+  abort,   ///< one line on standard error, and the end of the program
+};
+
+/// How a bucket_pool is made. Every field has a default.
+struct pool_options {
+  /// In messages and numbers, and in the list of pools when not empty. Copied, up to 31 characters.
+  std::string_view name = {};
+
+  /// Block sizes: four_per_doubling, powers_of_two or a size_class_table. Larger requests go to the upstream. Blocks are
+  /// cut at multiples of `alignment`, so a class holds its size rounded up to that.
+  size_class_table classes = four_per_doubling({.smallest = 16, .largest = std::size_t{256} << 10});
+
+  /// What every block is aligned to: a power of two from 16 to 64 KiB. 64 for whole cache lines, 4096 for direct I/O.
+  std::size_t alignment = 16;
+
+  /// Where memory comes from, in chunks of 256 KiB to 2 MiB. nullptr: the backend that CISTERN_BACKEND names, else the
+  /// one that the build names, if it names another than `system`; else `pages`, which gives memory back at once. It must outlive
+  /// the pool and its blocks, be safe for threads, and not use the pool.
+  std::pmr::memory_resource* upstream = nullptr;
+
+  /// The most that the pool takes from its upstream, in bytes: for live blocks, idle ones and bookkeeping.
+  std::size_t max_bytes = memory_budget::unlimited;
+  /// Counted against together with other pools, besides max_bytes. Must outlive the pool and its blocks.
+  memory_budget* budget = nullptr;
+  /// The most that may lie idle in the depot, in bytes; what comes above goes back into spans at once. Magazines of
+  /// threads come on top: two of 128 KiB at most for each class that a thread uses (for classes above 64 KiB: of two blocks).
+  std::size_t max_idle_bytes = memory_budget::unlimited;
+  when_full full = when_full::evict;
+  std::chrono::nanoseconds max_wait = std::chrono::seconds(1);  ///< for when_full::wait, each call
+
+  /// By what idle memory ages; nullptr: it stays until trim().
+  ageing_clock* clock = &ageing_clock::process();
+  /// Has the background_reclaimer tick while something is idle. Only with the clock of the process.
+  bool background = true;
+  /// Gives free pages inside of spans back to the system (madvise). Off for memory that devices know by its pages.
+  bool return_pages = true;
+
+  blocks_out at_end = blocks_out::report;
+
+  // What follows costs time: such a pool has no inline path.
+
+  bool zero_on_get = false;  ///< every block is zero over its whole class when it is handed out
+  bool zero_on_put = false;  ///< and when it is taken back, for secrets; but for its first word
+  bool canaries = false;     ///< what lies between a block's size and the next block is checked as it is put
+  /// Blocks rest for so many bytes' worth of puts before they are used again; all of their bytes are checked then.
+  std::size_t quarantine_bytes = 0;
+  /// Every block is one of the upstream's: for sanitizers, and to see what a pool is worth.
+  bool pass_through = false;
+
+  /// About one in so many gets is served from pages of its own, between pages that cannot be touched, and its page
+  /// cannot be touched after its put: overruns and uses after put end the program at once. 0: none. Costs nothing else.
+  std::size_t guard_one_in = 0;
+};
+
+}  // namespace cistern::inline v0

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+//
+// The ways of bytes that do not lie ready: other alignments, large blocks, pools with something special, misuse.
+#include "misuse.hpp"
+#include "pool_list.hpp"
+#include "pool_state.hpp"
+#include <cistern/allocators/detail/immortal.hpp>
+#include <cistern/pools/bucket_pool.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+namespace cistern::inline v0 {
+namespace detail {
+namespace {
+
+bool is_plain(const pool_state& self) noexcept { return !self.is_special() && !self.options().pass_through; }
+
+// The class of a block that any pointer of this pool's may be; ends the program if it is no block's beginning.
+std::size_t checked_class(const pool_state& self, const void* block, std::size_t as_bytes) noexcept {
+  const std::size_t size_class = self.class_of(block);
+  if (size_class == self.class_count() || !self.is_block(block, size_class))
+    misuse::put_of_no_block(self, block, as_bytes);
+  return size_class;
+}
+
+}  // namespace
+
+void* allocate_slow(block_pool& pool, std::size_t bytes, std::size_t alignment) noexcept {
+  pool_state& self = pool_state::of(pool);
+  if (!std::has_single_bit(alignment)) return nullptr;
+  if (self.options().pass_through) return self.get_large(bytes, alignment);
+  if (self.is_special()) return self.get_special(bytes, alignment);
+  const std::size_t size_class = self.class_for(bytes, alignment);
+  return size_class != self.class_count() ? self.get_slow(size_class) : self.get_large(bytes, alignment);
+}
+
+void deallocate_slow(block_pool& pool, void* block, std::size_t bytes, std::size_t alignment) noexcept {
+  if (block == nullptr) return;
+  pool_state& self = pool_state::of(pool);
+  if (self.large_bytes(block) != 0 || block_map::find(block) == 0)
+    if (self.put_large(block, bytes, true)) return;
+  const std::size_t size_class = checked_class(self, block, bytes);
+  if (!is_plain(self)) return self.put_special(block, bytes, true, size_class);
+  if (self.class_for(bytes, alignment) != size_class)
+    misuse::wrong_size(self, block, self.class_bytes(size_class), bytes);
+  self.put_checked(block, size_class);
+}
+
+void deallocate_unsized_slow(block_pool& pool, void* block) noexcept {
+  if (block == nullptr) return;
+  pool_state& self = pool_state::of(pool);
+  if (block_map::find(block) == 0 && self.put_large(block, 0, false)) return;
+  const std::size_t size_class = checked_class(self, block, 0);
+  if (is_plain(self))
+    self.put_checked(block, size_class);
+  else
+    self.put_special(block, 0, false, size_class);
+}
+
+std::size_t usable_bytes(block_pool& pool, const void* block) noexcept {
+  if (block == nullptr) return 0;
+  pool_state& self = pool_state::of(pool);
+  if (block_map::find(block) == 0)
+    if (const std::size_t bytes = self.large_bytes(block); bytes != 0) return bytes;
+  const std::size_t size_class = checked_class(self, block, 0);
+  return is_plain(self) ? self.class_bytes(size_class) : self.special_bytes(block, size_class);
+}
+
+}  // namespace detail
+
+void buffer::put_slow() noexcept { detail::deallocate(*pool_, data_); }
+
+bucket_pool::bucket_pool(const pool_options& options) {
+  detail::pool_state* const made = detail::pool_state::make(options);
+  made->face = this;
+  core_ = made;
+}
+
+bucket_pool::~bucket_pool() {
+  detail::pool_state& core = detail::pool_state::of(*core_);
+  core.face = nullptr;
+  core.close();
+}
+
+bucket_pool& bucket_pool::process() {
+  static const detail::immortal<bucket_pool> pool(pool_options{.name = "default"});
+  return *pool;
+}
+
+buffer bucket_pool::try_get_slow(std::size_t bytes) noexcept {
+  void* const block = detail::allocate_slow(*core_, bytes, default_alignment);
+  if (block == nullptr) return {};
+  const std::size_t size_class = detail::pool_state::of(*core_).plain_class_of_any(block);
+  return {static_cast<std::byte*>(block), bytes, std::max(bytes, detail::usable_bytes(*core_, block)), *core_, size_class};
+}
+
+void bucket_pool::no_memory(std::size_t alignment) {
+  if (!std::has_single_bit(alignment))
+    throw std::invalid_argument("cistern: alignment (" + std::to_string(alignment) + ") is not a power of two");
+  throw std::bad_alloc();
+}
+
+std::size_t bucket_pool::usable_size(const void* block) const noexcept { return detail::usable_bytes(*core_, block); }
+
+void* bucket_pool::realloc(void* block, std::size_t bytes) noexcept {
+  if (block == nullptr) return try_allocate(bytes);
+  if (bytes == 0) {
+    free(block);
+    return nullptr;
+  }
+  detail::pool_state& self = detail::pool_state::of(*core_);
+  const std::size_t usable = usable_size(block);
+  // A block that is much too large is worth the copy.
+  const bool plain = detail::is_plain(self);
+  if (plain && bytes <= usable && self.class_of(block) != self.class_count() && bytes > usable / 2) return block;
+  if (self.resize_large(block, bytes)) return block;
+  void* const moved = try_allocate(bytes);
+  if (moved == nullptr) return nullptr;
+  std::memcpy(moved, block, std::min(usable, bytes));
+  free(block);
+  return moved;
+}
+
+std::size_t bucket_pool::allocate_batch(std::size_t bytes, std::span<void*> blocks) noexcept {
+  std::size_t got = 0;
+  for (void* block; got < blocks.size() && (block = try_allocate(bytes)) != nullptr; ++got) blocks[got] = block;
+  return got;
+}
+
+void bucket_pool::deallocate_batch(std::size_t bytes, std::span<void* const> blocks) noexcept {
+  for (void* const block : blocks) deallocate(block, bytes);
+}
+
+void bucket_pool::trim() noexcept { detail::pool_state::of(*core_).trim(); }
+pool_statistics bucket_pool::statistics() const { return detail::pool_state::of(*core_).statistics(); }
+std::string_view bucket_pool::name() const noexcept { return detail::pool_state::of(*core_).name(); }
+const pool_options& bucket_pool::options() const noexcept { return detail::pool_state::of(*core_).options(); }
+
+bucket_pool* find_pool(std::string_view name) noexcept {
+  struct search {
+    std::string_view name;
+    bucket_pool* found = nullptr;
+  } wanted{name};
+  detail::pool_list::for_each(
+      [](detail::pool_state& pool, void* context) {
+        auto& search_for = *static_cast<search*>(context);
+        if (pool.face != nullptr && search_for.name == pool.name()) search_for.found = static_cast<bucket_pool*>(pool.face);
+      },
+      &wanted);
+  return wanted.found;
+}
+
+std::vector<pool_statistics> all_pool_statistics() {
+  std::vector<pool_statistics> all;
+  detail::pool_list::for_each(
+      [](detail::pool_state& pool, void* context) {
+        static_cast<std::vector<pool_statistics>*>(context)->push_back(pool.statistics());
+      },
+      &all);
+  return all;
+}
+
+}  // namespace cistern::inline v0

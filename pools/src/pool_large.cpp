@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// Blocks that are no class's: the upstream's own.
+#include "misuse.hpp"
+#include "pool_state.hpp"
+
+#include <algorithm>
+
+namespace cistern::inline v0::detail {
+
+void* pool_state::get_large(std::size_t bytes, std::size_t alignment) noexcept {
+  if (blocks_out_.load(std::memory_order_relaxed) != 0) misuse::used_after_its_end(this);
+  void* block = try_large(bytes, alignment);
+  if (block == nullptr && options_.full != when_full::fail) {
+    evict();
+    block = try_large(bytes, alignment);
+    if (block == nullptr && source_.has_shared() && options_.clock != nullptr) {
+      options_.clock->tick(age_level::pressure);  // others that share the budget may have something idle
+      block = try_large(bytes, alignment);
+    }
+    if (block == nullptr && options_.full == when_full::wait && bytes <= source_.own().limit()) {
+      waits_.fetch_add(1, std::memory_order_relaxed);
+      const auto deadline = sync::now() + options_.max_wait;
+      waiting_.fetch_add(1, std::memory_order_relaxed);
+      while (block == nullptr && wait_a_little(deadline)) {
+        evict();
+        block = try_large(bytes, alignment);
+      }
+      waiting_.fetch_sub(1, std::memory_order_relaxed);
+    }
+  }
+  if (block == nullptr) failures_.fetch_add(1, std::memory_order_relaxed);
+  return block;
+}
+
+void* pool_state::try_large(std::size_t bytes, std::size_t alignment) noexcept {
+  alignment = std::max(alignment, options_.alignment);
+  const std::size_t asked = std::max<std::size_t>(bytes, 1);
+  void* const block = source_.allocate(asked, alignment);
+  if (block == nullptr) return nullptr;
+  if (large_.add({.address = block, .bytes = bytes, .alignment = alignment, .guarded = 0, .next = nullptr})) return block;
+  source_.deallocate(block, asked, alignment);
+  return nullptr;
+}
+
+bool pool_state::put_large(void* block, std::size_t bytes, bool sized) noexcept {
+  large_blocks::record gone{};
+  if (!large_.find(block, gone, false)) return false;
+  if (sized && gone.bytes != bytes) misuse::wrong_size(*this, block, gone.bytes, bytes);
+  if (!large_.find(block, gone, true)) misuse::put_twice(*this, block, bytes);  // by two threads at once
+  if (gone.guarded != 0)
+    put_guarded(gone);
+  else
+    source_.deallocate(block, std::max<std::size_t>(gone.bytes, 1), gone.alignment);
+  gone_after_end();
+  return true;
+}
+
+std::size_t pool_state::large_bytes(const void* block) noexcept {
+  large_blocks::record found{};
+  return large_.find(block, found, false) ? found.bytes : 0;
+}
+
+bool pool_state::resize_large(void* block, std::size_t bytes) noexcept {
+  large_blocks::record found{};
+  if (source_.backend() == nullptr || bytes <= classes_.largest() || !large_.find(block, found, false)) return false;
+  if (found.guarded != 0 || !source_.resize(block, found.bytes, bytes, found.alignment)) return false;
+  large_.resize(block, bytes);
+  return true;
+}
+
+}  // namespace cistern::inline v0::detail

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "pool_list.hpp"
+
+#include "pool_state.hpp"
+#include <cistern/allocators/detail/fork_handlers.hpp>
+#include <cistern/allocators/mutex.hpp>
+
+#include <cstring>
+#include <mutex>
+
+namespace cistern::inline v0::detail {
+namespace {
+
+constinit mutex list_mutex;
+constinit pool_state* first = nullptr;  // guarded by list_mutex
+
+constinit fork_handler at_fork{
+    .rank = fork_rank::pool_list,
+    .prepare = [](void*) noexcept { list_mutex.lock(); },
+    .parent = [](void*) noexcept { list_mutex.unlock(); },
+    .child = [](void*) noexcept { list_mutex.unlock(); },
+};
+
+}  // namespace
+
+void pool_list::add(pool_state& pool) noexcept {
+  install(at_fork);
+  const std::scoped_lock lock(list_mutex);
+  pool.next_pool = first;
+  first = &pool;
+}
+
+void pool_list::remove(pool_state& pool) noexcept {
+  const std::scoped_lock lock(list_mutex);
+  pool_state** place = &first;
+  while (*place != &pool) place = &(*place)->next_pool;
+  *place = pool.next_pool;
+}
+
+bool pool_list::name_of(std::uint32_t number, char (&name)[32]) noexcept {
+  const std::scoped_lock lock(list_mutex);
+  const pool_state* at = first;
+  while (at != nullptr && at->number() != number) at = at->next_pool;
+  if (at != nullptr) std::memcpy(name, at->name(), sizeof name);
+  return at != nullptr;
+}
+
+void pool_list::for_each(void (*f)(pool_state& pool, void* context), void* context) {
+  const std::scoped_lock lock(list_mutex);
+  for (pool_state* at = first; at != nullptr; at = at->next_pool) f(*at, context);
+}
+
+}  // namespace cistern::inline v0::detail

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+//
+// What costs time: zeroes, canaries, the quarantine, and blocks between pages that cannot be touched. Pools with any of
+// it have no inline path; all of their gets and puts come by here.
+//
+// With canaries a block's class has eight bytes more than it was asked for: its last ones tell its size, and what lies
+// between the two is filled with bytes that must still be there as it is put.
+#include "misuse.hpp"
+#include "pool_state.hpp"
+#include <cistern/allocators/detail/poison.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace cistern::inline v0::detail {
+namespace {
+
+constexpr unsigned char gap_byte = 0xCA, resting_byte = 0xDE;
+constexpr std::size_t trailer = sizeof(std::uint64_t);
+
+bool all_are(const char* from, const char* to, unsigned char byte) noexcept {
+  return std::all_of(from, to, [byte](char each) { return static_cast<unsigned char>(each) == byte; });
+}
+
+}  // namespace
+
+void* pool_state::get_special(std::size_t bytes, std::size_t alignment) noexcept {
+  if (options_.guard_one_in != 0 &&
+      guard_countdown_.fetch_add(1, std::memory_order_relaxed) % options_.guard_one_in == options_.guard_one_in - 1)
+    if (void* const guarded = get_guarded(bytes, alignment)) return guarded;
+  const std::size_t extra = options_.canaries ? trailer : 0;
+  const std::size_t size_class =
+      bytes <= classes_.largest() ? class_for(std::max<std::size_t>(bytes, 1) + extra, alignment) : class_count();
+  if (size_class == class_count()) {
+    void* const block = get_large(bytes, alignment);
+    if (block != nullptr && options_.zero_on_get) std::memset(block, 0, bytes);
+    return block;
+  }
+  auto* const block = static_cast<char*>(get(size_class));
+  if (block == nullptr) return nullptr;
+  char* const end = block + stride_[size_class];
+  if (options_.zero_on_get) std::memset(block, 0, stride_[size_class]);
+  if (options_.canaries) {
+    const std::uint64_t size = canary_of(block) ^ bytes;
+    std::memset(block + bytes, gap_byte, static_cast<std::size_t>(end - trailer - (block + bytes)));
+    std::memcpy(end - trailer, &size, trailer);
+  }
+  return block;
+}
+
+std::size_t pool_state::special_bytes(const void* block, std::size_t size_class) const noexcept {
+  if (!options_.canaries) return stride_[size_class];
+  std::uint64_t size = 0;
+  std::memcpy(&size, static_cast<const char*>(block) + stride_[size_class] - trailer, trailer);
+  size ^= canary_of(block);
+  if (size > stride_[size_class] - trailer) misuse::overrun(*this, block, stride_[size_class]);
+  return size;
+}
+
+void pool_state::put_special(void* block, std::size_t bytes, bool sized, std::size_t size_class) noexcept {
+  if (first_word(block) == idle_word(block)) misuse::put_twice(*this, block, stride_[size_class]);
+  if (options_.canaries) {
+    const std::size_t size = special_bytes(block, size_class);
+    const char* const at = static_cast<const char*>(block);
+    if (!all_are(at + size, at + stride_[size_class] - trailer, gap_byte))
+      misuse::overrun(*this, block, stride_[size_class]);
+    if (sized && size != bytes) misuse::wrong_size(*this, block, size, bytes);
+  }
+  if (options_.zero_on_put) std::memset(block, 0, stride_[size_class]);
+  if (quarantine_ != nullptr)
+    rest(block, size_class);
+  else
+    put(block, size_class);
+}
+
+void pool_state::rest(void* block, std::size_t size_class) noexcept {
+  quarantine::entry left[8];
+  std::size_t leaving = 0;
+  {
+    const std::scoped_lock lock(quarantine_->lock);
+    std::memset(block, resting_byte, stride_[size_class]);
+    set_first_word(block, idle_word(block));
+    // More than one may leave for one that comes, for it may be larger than they are.
+    while (leaving < std::size(left) && quarantine_->count != 0 &&
+           (quarantine_->count == quarantine::size ||
+            quarantine_->bytes + stride_[size_class] > options_.quarantine_bytes)) {
+      left[leaving] = quarantine_->entries[quarantine_->first];
+      quarantine_->bytes -= stride_[left[leaving].size_class];
+      quarantine_->first = (quarantine_->first + 1) % quarantine::size;
+      --quarantine_->count;
+      ++leaving;
+    }
+    quarantine_->entries[(quarantine_->first + quarantine_->count) % quarantine::size] = {block, size_class};
+    ++quarantine_->count;
+    quarantine_->bytes += stride_[size_class];
+  }
+  for (std::size_t i = 0; i < leaving; ++i) leave_quarantine(left[i].block, left[i].size_class);
+}
+
+void pool_state::leave_quarantine(void* block, std::size_t size_class) noexcept {
+  const char* const at = static_cast<const char*>(block);
+  if (first_word(block) != idle_word(block) ||
+      !all_are(at + sizeof(std::uint64_t), at + stride_[size_class], resting_byte))
+    misuse::written_after_put(*this, block, stride_[size_class]);
+  set_first_word(block, 0);
+  put(block, size_class);
+}
+
+void pool_state::empty_quarantine() noexcept {
+  if (quarantine_ == nullptr) return;
+  for (; quarantine_->count != 0; --quarantine_->count) {
+    const quarantine::entry left = quarantine_->entries[quarantine_->first];
+    quarantine_->first = (quarantine_->first + 1) % quarantine::size;
+    leave_quarantine(left.block, left.size_class);
+  }
+}
+
+// The block ends where the second guard page begins, but for its alignment.
+void* pool_state::get_guarded(std::size_t bytes, std::size_t alignment) noexcept {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  alignment = std::max(alignment, options_.alignment);
+  const std::size_t room = (std::max<std::size_t>(bytes, 1) + page - 1) & ~(page - 1);
+  if (bytes > classes_.largest() || alignment > page) return nullptr;
+  const std::size_t whole = room + 2 * page;
+  const int errno_before = errno;
+  void* const mapping = mmap(nullptr, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char* block = nullptr;
+  if (mapping != MAP_FAILED) {
+    auto* const first = static_cast<char*>(mapping) + page;
+    block = first + ((room - std::max<std::size_t>(bytes, 1)) & ~(alignment - 1));
+    if (mprotect(first, room, PROT_READ | PROT_WRITE) != 0 ||
+        !large_.add({.address = block, .bytes = bytes, .alignment = alignment, .guarded = whole, .next = nullptr})) {
+      munmap(mapping, whole);
+      block = nullptr;
+    }
+  }
+  errno = errno_before;
+  return block;
+}
+
+void pool_state::put_guarded(const large_blocks::record& gone) noexcept {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const auto at = reinterpret_cast<std::uintptr_t>(gone.address);
+  void* const mapping = reinterpret_cast<void*>((at & ~(page - 1)) - page);
+  const int errno_before = errno;
+  mprotect(mapping, gone.guarded, PROT_NONE);
+  madvise(mapping, gone.guarded, MADV_DONTNEED);
+  const std::scoped_lock lock(guarded_.lock);
+  auto& place = guarded_.mappings[guarded_.next++ % guarded_past::size];
+  if (place.base != nullptr) munmap(place.base, place.bytes);
+  place = {mapping, gone.guarded};
+  errno = errno_before;
+}
+
+}  // namespace cistern::inline v0::detail

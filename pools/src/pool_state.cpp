@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+//
+// A pool's beginning and its end.
+#include "pool_state.hpp"
+
+#include "misuse.hpp"
+#include "pool_list.hpp"
+#include <cistern/allocators/asymmetric_fence.hpp>
+#include <cistern/allocators/backend_registry.hpp>
+#include <cistern/allocators/background_reclaimer.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+#include <limits>
+#include <mutex>
+#include <new>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include <sys/mman.h>
+
+namespace cistern::inline v0::detail {
+namespace {
+
+[[noreturn]] void bad_option(const std::string& what) { throw std::invalid_argument("cistern: pool options: " + what); }
+
+void check(const pool_options& options) {
+  if (!std::has_single_bit(options.alignment))
+    bad_option("alignment (" + std::to_string(options.alignment) + ") is not a power of two");
+  if (options.alignment < 16 || options.alignment > block_map::unit)
+    bad_option("alignment (" + std::to_string(options.alignment) + ") must lie between 16 and 65536");
+  constexpr std::size_t largest = std::size_t{1} << 30;
+  if (options.classes.largest() > largest)
+    bad_option("the largest class (" + std::to_string(options.classes.largest()) + ") is above 1 GiB");
+  if (options.max_wait < std::chrono::nanoseconds::zero()) bad_option("max_wait is negative");
+  if (options.max_bytes == 0) bad_option("max_bytes is 0; a pool that may take nothing serves nothing");
+  if (options.name.size() > 31) bad_option("the name \"" + std::string(options.name) + "\" is longer than 31 characters");
+}
+
+std::pmr::memory_resource& upstream_of(const pool_options& options) {
+  if (options.upstream != nullptr) return *options.upstream;
+  backend_resource& chosen = default_backend();
+  return chosen.name() == "system" ? backend("pages") : chosen;
+}
+
+// Sizes at multiples of the alignment, each once.
+size_class_table rounded(const size_class_table& classes, std::size_t alignment) {
+  std::size_t sizes[size_class_table::max_count];
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < classes.count(); ++i) {
+    const std::size_t size = (classes.size_of(i) + alignment - 1) & ~(alignment - 1);
+    if (count == 0 || sizes[count - 1] != size) sizes[count++] = size;
+  }
+  return size_class_table(std::span(sizes, count));
+}
+
+sync::atomic<std::uint32_t> pools_made{0};
+
+}  // namespace
+
+pool_state* pool_state::make(const pool_options& options) {
+  check(options);
+  std::pmr::memory_resource& upstream = upstream_of(options);
+  void* const memory = upstream.allocate(sizeof(pool_state), alignof(pool_state));
+  pool_state* made = nullptr;
+  try {
+    made = new (memory) pool_state(options, upstream);
+  } catch (...) {
+    upstream.deallocate(memory, sizeof(pool_state), alignof(pool_state));
+    throw;
+  }
+  return made;
+}
+
+pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& upstream)
+    : options_(options),
+      classes_(rounded(options.classes, options.alignment)),
+      number_(pools_made.fetch_add(1, std::memory_order_relaxed) + 1),
+      light_(asymmetric_fence::light_is_light()),
+      source_(upstream, options.max_bytes, options.budget),
+      heap_(source_, options.return_pages),
+      large_(source_),
+      at_fork_{.rank = fork_rank::pool,
+               .prepare = [](void* self) noexcept { static_cast<pool_state*>(self)->before_fork(); },
+               .parent = [](void* self) noexcept { static_cast<pool_state*>(self)->after_fork(); },
+               .child = [](void* self) noexcept { static_cast<pool_state*>(self)->child_of_fork(); },
+               .self = this} {
+  std::ranges::copy(options.name, name_.begin());
+  options_.name = {};
+  options_.upstream = &upstream;
+  if (options_.clock != &ageing_clock::process()) options_.background = false;
+  const std::size_t count = class_count();
+  centers_ = static_cast<class_center*>(source_.allocate((count + 1) * sizeof(class_center), alignof(class_center)));
+  if (centers_ == nullptr) throw std::bad_alloc();
+  for (std::size_t i = 0; i <= count; ++i) {
+    const std::size_t stride = i < count ? classes_.size_of(i) : sizeof(magazine);
+    new (&centers_[i]) class_center;
+    centers_[i].open(heap_, number_, i, class_geometry::of(stride));
+    if (i == count) break;
+    stride_[i] = stride;
+    facts_[i] = {.tag = block_tag::make(number_, i, 0),
+                 .magic = std::numeric_limits<std::uint64_t>::max() / stride + 1};
+  }
+  // A guess of four_per_doubling whose smallest and largest size have the same class is as good as a class.
+  for (std::size_t guess = 0; guess < quarter_steps::count; ++guess) {
+    const std::size_t low = guess == 0 ? 0 : quarter_steps::size_of(guess - 1) + 1;
+    const std::size_t high = quarter_steps::size_of(std::min(guess, quarter_steps::index_up(quarter_steps::largest)));
+    const std::size_t found = classes_.index_up(low);
+    if (is_special() || options.pass_through) {
+      hints_[guess] = thread_cache::too_large;
+      continue;
+    }
+    hints_[guess] = static_cast<std::uint8_t>(found == count                       ? thread_cache::too_large
+                                              : found == classes_.index_up(high) ? found
+                                                                                   : thread_cache::ambiguous);
+  }
+  if (options.quarantine_bytes != 0) {
+    void* const memory = source_.allocate(sizeof(quarantine), alignof(quarantine));
+    if (memory == nullptr) {
+      source_.deallocate(centers_, (count + 1) * sizeof(class_center), alignof(class_center));
+      throw std::bad_alloc();
+    }
+    quarantine_ = new (memory) quarantine{};
+  }
+  try {
+    instance_ = thread_registry::enter(this, on_thread_exit);
+  } catch (...) {
+    this->~pool_state();
+    throw;
+  }
+  if (!is_special() && !options.pass_through) plain_pool_ = number_;
+  if (light_) id_ = instance_.number();
+  install(at_fork_);
+  pool_list::add(*this);
+  if (options_.clock != nullptr) options_.clock->add(*this);
+}
+
+// With everything given back.
+pool_state::~pool_state() {
+  for (const guarded_past::mapping& each : guarded_.mappings)
+    if (each.base != nullptr) munmap(each.base, each.bytes);
+  if (quarantine_ != nullptr) source_.deallocate(quarantine_, sizeof(quarantine), alignof(quarantine));
+  source_.deallocate(centers_, (class_count() + 1) * sizeof(class_center), alignof(class_center));
+}
+
+void pool_state::close() noexcept {
+  if (options_.clock != nullptr) options_.clock->remove(*this);
+  thread_registry::leave(instance_);
+  id_ = 0;
+  {
+    const std::scoped_lock lock(caches_mutex_);
+    closed_ = true;
+    for (thread_cache* each = caches_; each != nullptr; each = each->next) each->owner = nullptr;
+  }
+  evict();
+  empty_quarantine();
+  const std::size_t out = live_blocks();
+  if (out == 0 && large_.read().live_blocks == 0) return destroy();
+  report_blocks_out();
+  // Those who put the last ones take the pool along. Large blocks are not waited for: their memory is the upstream's,
+  // and the pool's record of it goes now.
+  blocks_out_.store(out + large_.read().live_blocks, std::memory_order_relaxed);
+}
+
+void pool_state::destroy() noexcept {
+  pool_list::remove(*this);
+  remove(at_fork_);
+  std::pmr::memory_resource* const upstream = source_.resource();
+  this->~pool_state();
+  upstream->deallocate(this, sizeof(pool_state), alignof(pool_state));
+}
+
+std::size_t pool_state::live_blocks() noexcept {
+  std::size_t live = 0;
+  for (std::size_t i = 0; i < class_count(); ++i) {
+    const class_center::numbers now = center(i).read();
+    live += now.span_blocks - now.span_free - now.depot_blocks;
+  }
+  return live;
+}
+
+void pool_state::report_blocks_out() noexcept {
+  char line[512];
+  std::size_t bytes = large_.read().live_bytes, blocks = large_.read().live_blocks;
+  for (std::size_t i = 0; i < class_count(); ++i) {
+    const class_center::numbers now = center(i).read();
+    const std::size_t live = now.span_blocks - now.span_free;
+    blocks += live;
+    bytes += live * stride_[i];
+  }
+  std::snprintf(line, sizeof line, "pool \"%s\" ended with %zu blocks (%zu bytes) out", name(), blocks, bytes);
+  if (options_.at_end == blocks_out::abort) fatal(line);
+  warn(line);
+}
+
+}  // namespace cistern::inline v0::detail

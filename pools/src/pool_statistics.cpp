@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#include <cistern/pools/pool_statistics.hpp>
+
+#include "pool_state.hpp"
+
+#include <mutex>
+#include <utility>
+
+namespace cistern::inline v0 {
+namespace detail {
+
+// Threads' magazines are counted first: what moves meanwhile is rather taken for live than for idle twice.
+pool_statistics pool_state::statistics() noexcept {
+  pool_statistics all{};
+  all.name = name();
+  all.classes.resize(class_count());
+  {
+    const std::scoped_lock lock(caches_mutex_);
+    for (const thread_cache* each = caches_; each != nullptr; each = each->next) {
+      ++all.threads;
+      for (std::size_t i = 0; i < class_count(); ++i) {
+        class_statistics& of = all.classes[i];
+        of.gets += each->bins[i].gets.load(std::memory_order_relaxed);
+        for (void** const top : {each->bins[i].top.load(std::memory_order_relaxed),
+                                 each->spare[i].load(std::memory_order_relaxed)})
+          if (top != no_magazine()) of.cached_threads += magazine::of(top)->count(top, center(i).geometry().capacity);
+      }
+    }
+    for (std::size_t i = 0; i < class_count(); ++i) all.classes[i].gets += past_gets_[i];
+  }
+  for (std::size_t i = 0; i < class_count(); ++i) {
+    class_statistics& of = all.classes[i];
+    const class_center::numbers now = center(i).read();
+    of.bytes = stride_[i];
+    of.cached_depot = now.depot_blocks;
+    of.retained = now.span_free;
+    const std::size_t idle = of.cached_threads + of.cached_depot + of.retained;
+    of.live = now.span_blocks > idle ? now.span_blocks - idle : 0;
+    of.gets += now.single_gets;
+    of.refills = now.refills;
+    of.misses = now.misses;
+    of.flushes = now.flushes;
+    of.trimmed = now.trimmed;
+    all.live += of.live * of.bytes;
+    all.cached_threads += of.cached_threads * of.bytes;
+    all.cached_depot += of.cached_depot * of.bytes;
+    all.retained += of.retained * of.bytes;
+    all.gets += of.gets;
+  }
+  const unit_heap::numbers units = heap_.read();
+  const large_blocks::numbers large = large_.read();
+  all.retained += units.free_unit_bytes;
+  all.large = large.live_bytes;
+  all.large_gets = large.gets;
+  all.gets += large.gets;
+  all.taken = source_.own().used();
+  const std::size_t described = all.live + all.cached_threads + all.cached_depot + all.retained + all.large;
+  all.bookkeeping = all.taken > described ? all.taken - described : 0;
+  all.high_water = source_.own().high_water();
+  all.returned = source_.returned() + units.returned_pages_bytes;
+  all.ticks = ticks_.load(std::memory_order_relaxed);
+  all.waits = waits_.load(std::memory_order_relaxed);
+  all.failures = failures_.load(std::memory_order_relaxed);
+  all.lost_at_fork = lost_at_fork_.load(std::memory_order_relaxed);
+  return all;
+}
+
+}  // namespace detail
+
+namespace {
+
+struct field {
+  const char* name;
+  const char* help;
+  std::uint64_t (*of)(const pool_statistics& statistics);
+  bool counts;  // only ever grows
+};
+
+constexpr field fields[] = {
+    {"live", "bytes in blocks that are out", [](const auto& s) -> std::uint64_t { return s.live; }, false},
+    {"cached_threads", "idle bytes in magazines of threads",
+     [](const auto& s) -> std::uint64_t { return s.cached_threads; }, false},
+    {"cached_depot", "idle bytes in the depot", [](const auto& s) -> std::uint64_t { return s.cached_depot; }, false},
+    {"retained", "idle bytes in spans", [](const auto& s) -> std::uint64_t { return s.retained; }, false},
+    {"bookkeeping", "bytes of the pool's own", [](const auto& s) -> std::uint64_t { return s.bookkeeping; }, false},
+    {"large", "bytes in blocks above the largest class", [](const auto& s) -> std::uint64_t { return s.large; }, false},
+    {"taken", "bytes taken from the upstream", [](const auto& s) -> std::uint64_t { return s.taken; }, false},
+    {"high_water", "most bytes ever taken", [](const auto& s) -> std::uint64_t { return s.high_water; }, false},
+    {"threads", "threads with magazines", [](const auto& s) -> std::uint64_t { return s.threads; }, false},
+    {"returned", "bytes given back", [](const auto& s) -> std::uint64_t { return s.returned; }, true},
+    {"gets", "blocks handed out", [](const auto& s) -> std::uint64_t { return s.gets; }, true},
+    {"large_gets", "large blocks handed out", [](const auto& s) -> std::uint64_t { return s.large_gets; }, true},
+    {"ticks", "ticks and trims", [](const auto& s) -> std::uint64_t { return s.ticks; }, true},
+    {"waits", "gets that waited for memory", [](const auto& s) -> std::uint64_t { return s.waits; }, true},
+    {"failures", "gets that got nothing", [](const auto& s) -> std::uint64_t { return s.failures; }, true},
+    {"lost_at_fork", "caches lost at a fork", [](const auto& s) -> std::uint64_t { return s.lost_at_fork; }, false},
+};
+
+struct class_field {
+  const char* name;
+  const char* help;
+  std::uint64_t (*of)(const class_statistics& statistics);
+  bool counts;
+};
+
+constexpr class_field class_fields[] = {
+    {"live", "blocks that are out", [](const auto& s) -> std::uint64_t { return s.live; }, false},
+    {"cached_threads", "idle blocks in magazines of threads",
+     [](const auto& s) -> std::uint64_t { return s.cached_threads; }, false},
+    {"cached_depot", "idle blocks in the depot", [](const auto& s) -> std::uint64_t { return s.cached_depot; }, false},
+    {"retained", "idle blocks in spans", [](const auto& s) -> std::uint64_t { return s.retained; }, false},
+    {"gets", "blocks handed out", [](const auto& s) -> std::uint64_t { return s.gets; }, true},
+    {"refills", "magazines from the depot", [](const auto& s) -> std::uint64_t { return s.refills; }, true},
+    {"misses", "times the depot had none", [](const auto& s) -> std::uint64_t { return s.misses; }, true},
+    {"flushes", "magazines to the depot", [](const auto& s) -> std::uint64_t { return s.flushes; }, true},
+    {"trimmed", "blocks gone back into spans", [](const auto& s) -> std::uint64_t { return s.trimmed; }, true},
+};
+
+bool in_use(const class_statistics& of) noexcept {
+  return of.gets != 0 || of.live + of.cached_threads + of.cached_depot + of.retained != 0;
+}
+
+// For JSON and for Prometheus' labels, which escape the same.
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char each : text) {
+    if (each == '"' || each == '\\') result += '\\';
+    if (static_cast<unsigned char>(each) >= 0x20) result += each;
+  }
+  return result + '"';
+}
+
+}  // namespace
+
+std::string to_string(const pool_statistics& statistics) {
+  std::string text = "pool \"" + statistics.name + "\":";
+  for (const field& each : fields) text += std::string(" ") + each.name + ' ' + std::to_string(each.of(statistics));
+  for (const class_statistics& of : statistics.classes) {
+    if (!in_use(of)) continue;
+    text += "\n  class " + std::to_string(of.bytes) + ':';
+    for (const class_field& each : class_fields) text += std::string(" ") + each.name + ' ' + std::to_string(each.of(of));
+  }
+  return text;
+}
+
+std::string to_json(const pool_statistics& statistics) {
+  std::string text = "{\"name\":" + quoted(statistics.name);
+  for (const field& each : fields) text += std::string(",\"") + each.name + "\":" + std::to_string(each.of(statistics));
+  text += ",\"classes\":[";
+  bool first = true;
+  for (const class_statistics& of : statistics.classes) {
+    text += std::exchange(first, false) ? "{\"bytes\":" : ",{\"bytes\":";
+    text += std::to_string(of.bytes);
+    for (const class_field& each : class_fields)
+      text += std::string(",\"") + each.name + "\":" + std::to_string(each.of(of));
+    text += '}';
+  }
+  return text + "]}";
+}
+
+std::string to_prometheus(const std::vector<pool_statistics>& pools) {
+  std::string text;
+  const auto head = [&text](const std::string& name, const char* help, bool counts) {
+    text += "# HELP " + name + ' ' + help + "\n# TYPE " + name + (counts ? " counter\n" : " gauge\n");
+  };
+  for (const field& each : fields) {
+    const std::string name = std::string("cistern_pool_") + each.name + (each.counts ? "_total" : "");
+    head(name, each.help, each.counts);
+    for (const pool_statistics& pool : pools)
+      text += name + "{pool=" + quoted(pool.name) + "} " + std::to_string(each.of(pool)) + '\n';
+  }
+  for (const class_field& each : class_fields) {
+    const std::string name = std::string("cistern_pool_class_") + each.name + (each.counts ? "_total" : "");
+    head(name, each.help, each.counts);
+    for (const pool_statistics& pool : pools)
+      for (const class_statistics& of : pool.classes)
+        if (in_use(of))
+          text += name + "{pool=" + quoted(pool.name) + ",size=\"" + std::to_string(of.bytes) + "\"} " +
+                  std::to_string(each.of(of)) + '\n';
+  }
+  return text;
+}
+
+std::string to_prometheus(const pool_statistics& statistics) {
+  return to_prometheus(std::vector<pool_statistics>{statistics});
+}
+
+}  // namespace cistern::inline v0
