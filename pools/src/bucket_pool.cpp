@@ -18,14 +18,11 @@ namespace cistern::inline v0 {
 namespace detail {
 namespace {
 
-bool is_plain(const pool_state& self) noexcept { return !self.is_special() && !self.options().pass_through; }
-
-// The class of a block that any pointer of this pool's may be; ends the program if it is no block's beginning.
-std::size_t checked_class(const pool_state& self, const void* block, std::size_t as_bytes) noexcept {
-  const std::size_t size_class = self.class_of(block);
-  if (size_class == self.class_count() || !self.is_block(block, size_class))
-    misuse::put_of_no_block(self, block, as_bytes);
-  return size_class;
+// The step of a block that may be any pointer; ends the program if it is no block's beginning.
+std::size_t checked_step(const pool_state& self, const void* block, std::size_t as_bytes) noexcept {
+  const std::size_t step = self.step_of(block);
+  if (step == size_step::count || !self.is_block(block, step)) misuse::put_of_no_block(self, block, as_bytes);
+  return step;
 }
 
 }  // namespace
@@ -34,32 +31,32 @@ void* allocate_slow(block_pool& pool, std::size_t bytes, std::size_t alignment) 
   pool_state& self = pool_state::of(pool);
   if (!std::has_single_bit(alignment)) return nullptr;
   if (self.options().pass_through) return self.get_large(bytes, alignment);
-  if (self.is_special()) return self.get_special(bytes, alignment);
-  const std::size_t size_class = self.class_for(bytes, alignment);
-  return size_class != self.class_count() ? self.get_slow(size_class) : self.get_large(bytes, alignment);
+  if (!self.is_plain()) return self.get_special(bytes, alignment);
+  const std::size_t step = self.step_for(bytes, alignment);
+  return step != size_step::count ? self.get_slow(step) : self.get_large(bytes, alignment);
 }
 
 void deallocate_slow(block_pool& pool, void* block, std::size_t bytes, std::size_t alignment) noexcept {
   if (block == nullptr) return;
   pool_state& self = pool_state::of(pool);
-  if (self.large_bytes(block) != 0 || block_map::find(block) == 0)
-    if (self.put_large(block, bytes, true)) return;
-  const std::size_t size_class = checked_class(self, block, bytes);
-  if (!is_plain(self)) return self.put_special(block, bytes, true, size_class);
-  if (self.class_for(bytes, alignment) != size_class)
-    misuse::wrong_size(self, block, self.class_bytes(size_class), bytes);
-  self.put_checked(block, size_class);
+  if (block_map::find(block) == 0 && self.put_large(block, bytes, true)) return;
+  const std::size_t step = checked_step(self, block, bytes);
+  if (!self.is_plain()) return self.put_special(block, bytes, true, step);
+  const std::size_t asked = self.step_for(bytes, alignment);
+  if (asked == size_step::count || !self.same_class(asked, step))
+    misuse::wrong_size(self, block, self.class_bytes(step), bytes);
+  self.put_checked(block, asked);
 }
 
 void deallocate_unsized_slow(block_pool& pool, void* block) noexcept {
   if (block == nullptr) return;
   pool_state& self = pool_state::of(pool);
   if (block_map::find(block) == 0 && self.put_large(block, 0, false)) return;
-  const std::size_t size_class = checked_class(self, block, 0);
-  if (is_plain(self))
-    self.put_checked(block, size_class);
+  const std::size_t step = checked_step(self, block, 0);
+  if (self.is_plain())
+    self.put_checked(block, step);
   else
-    self.put_special(block, 0, false, size_class);
+    self.put_special(block, 0, false, step);
 }
 
 std::size_t usable_bytes(block_pool& pool, const void* block) noexcept {
@@ -67,8 +64,8 @@ std::size_t usable_bytes(block_pool& pool, const void* block) noexcept {
   pool_state& self = pool_state::of(pool);
   if (block_map::find(block) == 0)
     if (const std::size_t bytes = self.large_bytes(block); bytes != 0) return bytes;
-  const std::size_t size_class = checked_class(self, block, 0);
-  return is_plain(self) ? self.class_bytes(size_class) : self.special_bytes(block, size_class);
+  const std::size_t step = checked_step(self, block, 0);
+  return self.is_plain() ? self.class_bytes(step) : self.special_bytes(block, step);
 }
 
 }  // namespace detail
@@ -95,8 +92,9 @@ bucket_pool& bucket_pool::process() {
 buffer bucket_pool::try_get_slow(std::size_t bytes) noexcept {
   void* const block = detail::allocate_slow(*core_, bytes, default_alignment);
   if (block == nullptr) return {};
-  const std::size_t size_class = detail::pool_state::of(*core_).plain_class_of_any(block);
-  return {static_cast<std::byte*>(block), bytes, std::max(bytes, detail::usable_bytes(*core_, block)), *core_, size_class};
+  const detail::pool_state& self = detail::pool_state::of(*core_);
+  const std::size_t step = self.is_plain() ? self.step_of(block) : detail::size_step::count;
+  return {static_cast<std::byte*>(block), bytes, std::max(bytes, detail::usable_bytes(*core_, block)), *core_, step};
 }
 
 void bucket_pool::no_memory(std::size_t alignment) {
@@ -116,8 +114,8 @@ void* bucket_pool::realloc(void* block, std::size_t bytes) noexcept {
   detail::pool_state& self = detail::pool_state::of(*core_);
   const std::size_t usable = usable_size(block);
   // A block that is much too large is worth the copy.
-  const bool plain = detail::is_plain(self);
-  if (plain && bytes <= usable && self.class_of(block) != self.class_count() && bytes > usable / 2) return block;
+  if (self.is_plain() && bytes <= usable && bytes > usable / 2 && self.step_of(block) != detail::size_step::count)
+    return block;
   if (self.resize_large(block, bytes)) return block;
   void* const moved = try_allocate(bytes);
   if (moved == nullptr) return nullptr;

@@ -67,23 +67,22 @@ void class_center::give(magazine* with) noexcept {
   depot_.push(with);
 }
 
-void** class_center::fill(magazine& into) noexcept {
-  void** const begin = into.begin(geometry_.capacity);
-  void** top = begin;
+loaded class_center::fill(magazine& into) noexcept {
+  loaded filled{into.bottom(geometry_.capacity), into.bottom(geometry_.capacity)};
   const std::scoped_lock lock(mutex_);
-  for (std::size_t i = 0; i < geometry_.capacity; ++i) {
+  while (!magazine::full(filled.top)) {
     // A span more is worth its memory only when there is nothing to hand out.
-    span* const from = spans_ != nullptr || top == begin ? span_with_free() : nullptr;
+    span* const from = spans_ != nullptr || filled.empty() ? span_with_free() : nullptr;
     if (from == nullptr) break;
-    *top++ = take_lowest(*from);
+    *filled.top++ = take_lowest(*from);
   }
-  std::reverse(begin, top);
-  return top;
+  std::reverse(filled.limit, filled.top);
+  return filled;
 }
 
-void class_center::dissolve(void** top) noexcept {
+void class_center::dissolve(const loaded& blocks) noexcept {
   const std::scoped_lock lock(mutex_);
-  for (; !magazine::empty(top); --top) give_to_span(top[-1]);
+  for (void** each = blocks.limit; each != blocks.top; ++each) give_to_span(*each);
 }
 
 void* class_center::take_block() noexcept {
@@ -101,7 +100,7 @@ void class_center::give_block(void* block) noexcept {
 
 span* class_center::span_with_free() noexcept {
   if (spans_ != nullptr) return spans_;
-  span* const made = heap_->make_span(pool_, index_, geometry_.units, geometry_.blocks);
+  span* const made = heap_->make_span(pool_, step_, geometry_.units, geometry_.blocks);
   if (made == nullptr) return nullptr;
   ++numbers_.spans;
   numbers_.span_blocks += made->total;

@@ -32,24 +32,28 @@ class alignas(128) class_center {
     std::uint64_t refills, misses, flushes, trimmed, single_gets;
   };
 
-  void open(unit_heap& heap, std::uint32_t pool, std::size_t index, const class_geometry& geometry) noexcept {
+  /// `step` is what its blocks' tags say.
+  void open(unit_heap& heap, std::uint32_t pool, std::size_t step, const class_geometry& geometry) noexcept {
     heap_ = &heap;
     pool_ = pool;
-    index_ = index;
+    step_ = step;
     geometry_ = geometry;
   }
   const class_geometry& geometry() const noexcept { return geometry_; }
+  loaded of(magazine& stored) const noexcept {
+    void** const bottom = stored.bottom(geometry_.capacity);
+    return {bottom, bottom + stored.stored()};
+  }
 
   // Magazines, with what they hold stored in them.
 
   /// A magazine with something in it, or nullptr when the depot has none.
   magazine* take() noexcept;
   void give(magazine* with) noexcept;
-  /// Puts blocks of spans into a magazine that is empty, so that the lowest lie on top. Returns its top; it is empty
-  /// when there is no memory.
-  void** fill(magazine& into) noexcept;
+  /// Puts blocks of spans into a magazine that is empty, so that the lowest lie on top; none when there is no memory.
+  loaded fill(magazine& into) noexcept;
   /// Puts a magazine's blocks back into their spans, and empty spans back to the heap.
-  void dissolve(void** top) noexcept;
+  void dissolve(const loaded& blocks) noexcept;
 
   // Single blocks, for those who have no magazine. A block from a span may be marked as fresh.
 
@@ -85,7 +89,7 @@ class alignas(128) class_center {
   // Constant after open().
   unit_heap* heap_ = nullptr;
   std::uint32_t pool_ = 0;
-  std::size_t index_ = 0;
+  std::size_t step_ = 0;
   class_geometry geometry_;
 
   mutex mutex_;

@@ -33,10 +33,9 @@ void misuse::put_of_no_block(const pool_state& pool, const void* block, std::siz
     const bool found = pool_list::name_of(block_tag::pool_of(tag), owner);
     end(pool.name(), bytes, block, found ? "put into the wrong pool; it is one of \"%s\"" : "put into the wrong pool; it is one of a pool %s", owner);
   }
-  const std::size_t size_class = block_tag::class_of(tag);
-  if (size_class < pool.class_count() && pool.is_block(block, size_class))
-    wrong_size(pool, block, pool.class_bytes(size_class), bytes);
-  end(pool.name(), size_class < pool.class_count() ? pool.class_bytes(size_class) : 0, block,
+  const std::size_t step = pool.step_of(block);
+  if (step != size_step::count && pool.is_block(block, step)) wrong_size(pool, block, pool.class_bytes(step), bytes);
+  end(pool.name(), step != size_step::count ? pool.class_bytes(step) : 0, block,
       "put of a pointer into a block, not to its beginning");
 }
 

@@ -36,106 +36,93 @@ void pool_state::evict() noexcept {
   shrink_empties(true);
 }
 
-// True when something of theirs is left, that a later tick may take. Owners wait while their cache is visited, so only
-// those are in which something is idle, and blocks go to their spans after that.
+// True when something of theirs is left, that a later tick may take.
+//
+// An owner goes on getting and putting meanwhile. It is in the way only where it comes to the limit that a visit has
+// raised: then it waits for the cache's lock.
 bool pool_state::take_back_from_threads(bool all) noexcept {
-  magazine_stack taken;
+  const std::scoped_lock lock(caches_mutex_);
   bool left = false, any = false;
-  {
-    const std::scoped_lock lock(caches_mutex_);
-    for (thread_cache* each = caches_; each != nullptr; each = each->next) {
-      each->visited = look_at(*each, all, left);
-      if (each->visited) each->lock.announce();
-      any |= each->visited;
-    }
-    const bool fenced = any && asymmetric_fence::heavy_fence();  // one for all of them
-    for (thread_cache *each = caches_, *next = nullptr; each != nullptr; each = next) {
-      next = each->next;
-      if (each->visited) {
-        constexpr int patience = 128;  // an owner that is inside stays some nanoseconds
-        if (fenced && each->lock.try_enter(patience))
-          take_back(*each, all, taken);
-        else
-          left = true;
-        each->lock.leave();
-      }
-      if (each->owner == nullptr && is_empty(*each)) free_cache(*each);
-    }
+  for (thread_cache* each = caches_; each != nullptr; each = each->next) {
+    each->lock.lock();
+    each->visited = raise_limits(*each, all, left);
+    if (each->visited)
+      any = true;
+    else
+      each->lock.unlock();
   }
-  dissolve_all(taken);
+  const bool fenced = !any || !light_ || asymmetric_fence::heavy_fence();  // one for all of them
+  for (thread_cache *each = caches_, *next = nullptr; each != nullptr; each = next) {
+    next = each->next;
+    if (each->visited) {
+      take_below_limits(*each, fenced);
+      each->lock.unlock();
+      left |= !fenced;
+    }
+    if (each->owner == nullptr && is_empty(*each)) free_cache(*each);
+  }
   return left;
 }
 
-// Whether there is something to take. What has moved since the last tick is seen, and left.
-bool pool_state::look_at(thread_cache& cache, bool all, bool& left) noexcept {
-  bool idle = false;
-  for (std::size_t i = 0; i < class_count(); ++i) {
-    const bool something = cache.bins[i].top.load(std::memory_order_relaxed) != no_magazine() ||
-                           cache.spare[i].load(std::memory_order_relaxed) != no_magazine();
-    if (something && (all || is_still(cache, i)))
-      idle = true;
-    else
-      left |= something;
-  }
-  if (!idle) take_notice(cache);
-  return idle;
+// Claims what has not moved since the last tick. Whether there is anything. A claimed bin is marked by the old limit in
+// `seen`, until take_below_limits() says what is seen now.
+bool pool_state::raise_limits(thread_cache& cache, bool all, bool& left) noexcept {
+  bool any = false;
+  for_each_step([&](std::size_t step) {
+    thread_cache::bin& bin = cache.bins[step];
+    const loaded now = of(bin);
+    const bool still = all || cache.seen[step] == now.top;
+    cache.claimed[step] = nullptr;
+    cache.seen[step] = now.top;
+    if (now.empty() && cache.spare[step].empty()) return;
+    if (!still) {
+      left = true;
+      return;
+    }
+    any = true;
+    cache.claimed[step] = now.limit;
+    if (!now.empty()) bin.limit.store(now.top, std::memory_order_relaxed);  // [b] before the heavy fence
+  });
+  return any;
 }
 
-bool pool_state::is_still(const thread_cache& cache, std::size_t size_class) noexcept {
-  return cache.seen[size_class] == cache.bins[size_class].top.load(std::memory_order_relaxed);
+void pool_state::take_below_limits(thread_cache& cache, bool fenced) noexcept {
+  for_each_step([&](std::size_t step) {
+    void** const from = cache.claimed[step];
+    if (from == nullptr) return;
+    thread_cache::bin& bin = cache.bins[step];
+    if (!fenced) {
+      bin.limit.store(from, std::memory_order_relaxed);
+      return;
+    }
+    // The owner may have got what we claimed before it could see that: then its top is lower.
+    void** const top = bin.top.load(std::memory_order_acquire);  // [d] pairs with [c]
+    void** const to = std::max(from, std::min(bin.limit.load(std::memory_order_relaxed), top));
+    center(step).dissolve({from, to});
+    bin.limit.store(to, std::memory_order_relaxed);
+    loaded& spare = cache.spare[step];
+    if (!spare.has_magazine()) return;
+    center(step).dissolve(spare);
+    give_empty(*magazine::of(spare.top));
+    spare = loaded::nothing();
+  });
 }
 
 bool pool_state::is_empty(const thread_cache& cache) noexcept {
-  for (std::size_t i = 0; i < size_class_table::max_count; ++i)
-    if (cache.bins[i].top.load(std::memory_order_relaxed) != no_magazine() ||
-        cache.spare[i].load(std::memory_order_relaxed) != no_magazine())
-      return false;
-  return true;
-}
-
-void pool_state::take_notice(thread_cache& cache) noexcept {
-  for (std::size_t i = 0; i < class_count(); ++i) cache.seen[i] = cache.bins[i].top.load(std::memory_order_relaxed);
-}
-
-// Inside the cache's lock.
-void pool_state::take_back(thread_cache& cache, bool all, magazine_stack& taken) noexcept {
-  for (std::size_t i = 0; i < class_count(); ++i) {
-    if (!all && !is_still(cache, i)) continue;
-    take_top(cache.bins[i].top, i, taken);
-    take_top(cache.spare[i], i, taken);
-  }
-  take_notice(cache);
-}
-
-// Magazines on their way to their spans keep their top where others keep their count.
-void pool_state::take_top(sync::atomic<void**>& from, std::size_t size_class, magazine_stack& taken) noexcept {
-  void** const top = from.load(std::memory_order_relaxed);
-  if (top == no_magazine()) return;
-  magazine* const gone = magazine::of(top);
-  gone->set_stored(gone->count(top, center(size_class).geometry().capacity) * size_class_table::max_count + size_class);
-  taken.push(gone);
-  from.store(no_magazine(), std::memory_order_relaxed);
-}
-
-void pool_state::dissolve_all(magazine_stack& taken) noexcept {
-  while (magazine* const gone = taken.pop()) {
-    const std::size_t size_class = gone->stored() % size_class_table::max_count;
-    const std::size_t count = gone->stored() / size_class_table::max_count;
-    class_center& to = center(size_class);
-    to.dissolve(gone->begin(to.geometry().capacity) + count);
-    give_empty(gone->begin(magazine::most));
-  }
+  bool empty = true;
+  for_each_step([&](std::size_t step) { empty = empty && of(cache.bins[step]).empty() && cache.spare[step].empty(); });
+  return empty;
 }
 
 void pool_state::dissolve_depots(bool all) noexcept {
   for (std::size_t i = 0; i < class_count(); ++i) {
-    class_center& of = center(i);
+    class_center& of = centers_[i];
     magazine_stack idle = of.take_idle(all);
     while (magazine* const gone = idle.pop()) {
       if (options_.max_idle_bytes != memory_budget::unlimited)
-        idle_bytes_.fetch_sub(gone->stored() * stride_[i], std::memory_order_relaxed);
-      of.dissolve(gone->begin(of.geometry().capacity) + gone->stored());
-      give_empty(gone->begin(magazine::most));
+        idle_bytes_.fetch_sub(gone->stored() * of.geometry().stride, std::memory_order_relaxed);
+      of.dissolve(of.of(*gone));
+      give_empty(*gone);
     }
   }
 }

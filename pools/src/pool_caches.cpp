@@ -3,7 +3,6 @@
 // A thread's cache lives as long as the thread uses the pool; then another thread has it, with what is in it, or a tick
 // empties and frees it.
 #include "pool_state.hpp"
-#include <cistern/allocators/asymmetric_fence.hpp>
 
 #include <mutex>
 #include <new>
@@ -38,9 +37,13 @@ thread_cache* pool_state::adopt_or_make() noexcept {
     }
   void* const memory = source_.allocate(sizeof(thread_cache), alignof(thread_cache));
   if (memory == nullptr) return nullptr;
-  auto* const made = new (memory) thread_cache{};
-  for (thread_cache::bin& bin : made->bins) bin.top.store(no_magazine(), std::memory_order_relaxed);
-  for (auto& spare : made->spare) spare.store(no_magazine(), std::memory_order_relaxed);
+  auto* const made = new (memory) thread_cache;
+  for (thread_cache::bin& bin : made->bins) set(bin, loaded::nothing());
+  for (auto& gets : made->gets) gets.store(0, std::memory_order_relaxed);
+  for_each_step([made](std::size_t step) {
+    made->spare[step] = loaded::nothing();
+    made->seen[step] = nullptr;
+  });
   made->owner = &sync::words();
   list(*made);
   return made;
@@ -75,7 +78,11 @@ void pool_state::unlist(thread_cache& cache) noexcept {
 
 void pool_state::free_cache(thread_cache& cache) noexcept {
   unlist(cache);
-  for (std::size_t i = 0; i < class_count(); ++i) past_gets_[i] += cache.bins[i].gets.load(std::memory_order_relaxed);
+  for_each_step([&](std::size_t step) {
+    past_gets_[class_at_[step]] += cache.gets[step].load(std::memory_order_relaxed);
+    for (const loaded& each : {of(cache.bins[step]), cache.spare[step]})
+      if (each.has_magazine()) give_empty(*magazine::of(each.limit));
+  });
   source_.deallocate(&cache, sizeof(thread_cache), alignof(thread_cache));
 }
 
@@ -83,6 +90,7 @@ void pool_state::free_cache(thread_cache& cache) noexcept {
 
 void pool_state::before_fork() noexcept {
   caches_mutex_.lock();
+  for (thread_cache* each = caches_; each != nullptr; each = each->next) each->lock.lock();
   for (std::size_t i = 0; i <= class_count(); ++i) centers_[i].lock_for_fork();
   empties_mutex_.lock();
   heap_.lock_for_fork();
@@ -94,21 +102,22 @@ void pool_state::after_fork() noexcept {
   heap_.unlock_after_fork();
   empties_mutex_.unlock();
   for (std::size_t i = class_count() + 1; i-- > 0;) centers_[i].unlock_after_fork();
+  for (thread_cache* each = caches_; each != nullptr; each = each->next) each->lock.unlock();
   caches_mutex_.unlock();
 }
 
-// The other threads are not here. What one of them had in hand is lost, and if it was inside its lock, so is what its
-// bins hold: they may be half changed.
+// The other threads are not here: others may have their caches. One that was in a get or a put may have taken its block
+// along, no more: tops change in one store, and all else under locks.
 void pool_state::child_of_fork() noexcept {
   for (thread_cache* each = caches_; each != nullptr; each = each->next) {
-    if (each->owner == nullptr || each->owner == &sync::words()) continue;
-    if (each->lock.owner_is_inside()) {
-      for (thread_cache::bin& bin : each->bins) bin.top.store(no_magazine(), std::memory_order_relaxed);
-      for (auto& spare : each->spare) spare.store(no_magazine(), std::memory_order_relaxed);
-      lost_at_fork_.fetch_add(1, std::memory_order_relaxed);
-    }
-    each->lock.abandon();
+    if (each->owner == &sync::words()) continue;
     each->owner = nullptr;
+    // A get that was about to find nothing, and to put its top right.
+    for_each_step([each](std::size_t step) {
+      thread_cache::bin& bin = each->bins[step];
+      void** const limit = bin.limit.load(std::memory_order_relaxed);
+      if (bin.top.load(std::memory_order_relaxed) < limit) bin.top.store(limit, std::memory_order_relaxed);
+    });
   }
   waiting_.store(0, std::memory_order_relaxed);
   after_fork();

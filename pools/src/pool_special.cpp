@@ -34,17 +34,17 @@ void* pool_state::get_special(std::size_t bytes, std::size_t alignment) noexcept
       guard_countdown_.fetch_add(1, std::memory_order_relaxed) % options_.guard_one_in == options_.guard_one_in - 1)
     if (void* const guarded = get_guarded(bytes, alignment)) return guarded;
   const std::size_t extra = options_.canaries ? trailer : 0;
-  const std::size_t size_class =
-      bytes <= classes_.largest() ? class_for(std::max<std::size_t>(bytes, 1) + extra, alignment) : class_count();
-  if (size_class == class_count()) {
+  const std::size_t step =
+      bytes <= classes_.largest() ? step_for(std::max<std::size_t>(bytes, 1) + extra, alignment) : size_step::count;
+  if (step == size_step::count) {
     void* const block = get_large(bytes, alignment);
     if (block != nullptr && options_.zero_on_get) std::memset(block, 0, bytes);
     return block;
   }
-  auto* const block = static_cast<char*>(get(size_class));
+  auto* const block = static_cast<char*>(get(step));
   if (block == nullptr) return nullptr;
-  char* const end = block + stride_[size_class];
-  if (options_.zero_on_get) std::memset(block, 0, stride_[size_class]);
+  char* const end = block + stride_[step];
+  if (options_.zero_on_get) std::memset(block, 0, stride_[step]);
   if (options_.canaries) {
     const std::uint64_t size = canary_of(block) ^ bytes;
     std::memset(block + bytes, gap_byte, static_cast<std::size_t>(end - trailer - (block + bytes)));
@@ -53,62 +53,62 @@ void* pool_state::get_special(std::size_t bytes, std::size_t alignment) noexcept
   return block;
 }
 
-std::size_t pool_state::special_bytes(const void* block, std::size_t size_class) const noexcept {
-  if (!options_.canaries) return stride_[size_class];
+std::size_t pool_state::special_bytes(const void* block, std::size_t step) const noexcept {
+  if (!options_.canaries) return stride_[step];
   std::uint64_t size = 0;
-  std::memcpy(&size, static_cast<const char*>(block) + stride_[size_class] - trailer, trailer);
+  std::memcpy(&size, static_cast<const char*>(block) + stride_[step] - trailer, trailer);
   size ^= canary_of(block);
-  if (size > stride_[size_class] - trailer) misuse::overrun(*this, block, stride_[size_class]);
+  if (size > stride_[step] - trailer) misuse::overrun(*this, block, stride_[step]);
   return size;
 }
 
-void pool_state::put_special(void* block, std::size_t bytes, bool sized, std::size_t size_class) noexcept {
-  if (first_word(block) == idle_word(block)) misuse::put_twice(*this, block, stride_[size_class]);
+void pool_state::put_special(void* block, std::size_t bytes, bool sized, std::size_t step) noexcept {
+  if (first_word(block) == idle_word(block)) misuse::put_twice(*this, block, stride_[step]);
   if (options_.canaries) {
-    const std::size_t size = special_bytes(block, size_class);
+    const std::size_t size = special_bytes(block, step);
     const char* const at = static_cast<const char*>(block);
-    if (!all_are(at + size, at + stride_[size_class] - trailer, gap_byte))
-      misuse::overrun(*this, block, stride_[size_class]);
+    if (!all_are(at + size, at + stride_[step] - trailer, gap_byte))
+      misuse::overrun(*this, block, stride_[step]);
     if (sized && size != bytes) misuse::wrong_size(*this, block, size, bytes);
   }
-  if (options_.zero_on_put) std::memset(block, 0, stride_[size_class]);
+  if (options_.zero_on_put) std::memset(block, 0, stride_[step]);
   if (quarantine_ != nullptr)
-    rest(block, size_class);
+    rest(block, step);
   else
-    put(block, size_class);
+    put(block, step);
 }
 
-void pool_state::rest(void* block, std::size_t size_class) noexcept {
+void pool_state::rest(void* block, std::size_t step) noexcept {
   quarantine::entry left[8];
   std::size_t leaving = 0;
   {
     const std::scoped_lock lock(quarantine_->lock);
-    std::memset(block, resting_byte, stride_[size_class]);
+    std::memset(block, resting_byte, stride_[step]);
     set_first_word(block, idle_word(block));
     // More than one may leave for one that comes, for it may be larger than they are.
     while (leaving < std::size(left) && quarantine_->count != 0 &&
            (quarantine_->count == quarantine::size ||
-            quarantine_->bytes + stride_[size_class] > options_.quarantine_bytes)) {
+            quarantine_->bytes + stride_[step] > options_.quarantine_bytes)) {
       left[leaving] = quarantine_->entries[quarantine_->first];
-      quarantine_->bytes -= stride_[left[leaving].size_class];
+      quarantine_->bytes -= stride_[left[leaving].step];
       quarantine_->first = (quarantine_->first + 1) % quarantine::size;
       --quarantine_->count;
       ++leaving;
     }
-    quarantine_->entries[(quarantine_->first + quarantine_->count) % quarantine::size] = {block, size_class};
+    quarantine_->entries[(quarantine_->first + quarantine_->count) % quarantine::size] = {block, step};
     ++quarantine_->count;
-    quarantine_->bytes += stride_[size_class];
+    quarantine_->bytes += stride_[step];
   }
-  for (std::size_t i = 0; i < leaving; ++i) leave_quarantine(left[i].block, left[i].size_class);
+  for (std::size_t i = 0; i < leaving; ++i) leave_quarantine(left[i].block, left[i].step);
 }
 
-void pool_state::leave_quarantine(void* block, std::size_t size_class) noexcept {
+void pool_state::leave_quarantine(void* block, std::size_t step) noexcept {
   const char* const at = static_cast<const char*>(block);
   if (first_word(block) != idle_word(block) ||
-      !all_are(at + sizeof(std::uint64_t), at + stride_[size_class], resting_byte))
-    misuse::written_after_put(*this, block, stride_[size_class]);
+      !all_are(at + sizeof(std::uint64_t), at + stride_[step], resting_byte))
+    misuse::written_after_put(*this, block, stride_[step]);
   set_first_word(block, 0);
-  put(block, size_class);
+  put(block, step);
 }
 
 void pool_state::empty_quarantine() noexcept {
@@ -116,7 +116,7 @@ void pool_state::empty_quarantine() noexcept {
   for (; quarantine_->count != 0; --quarantine_->count) {
     const quarantine::entry left = quarantine_->entries[quarantine_->first];
     quarantine_->first = (quarantine_->first + 1) % quarantine::size;
-    leave_quarantine(left.block, left.size_class);
+    leave_quarantine(left.block, left.step);
   }
 }
 

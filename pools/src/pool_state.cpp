@@ -8,6 +8,7 @@
 #include <cistern/allocators/asymmetric_fence.hpp>
 #include <cistern/allocators/backend_registry.hpp>
 #include <cistern/allocators/background_reclaimer.hpp>
+#include <cistern/allocators/detail/fatal.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -92,29 +93,13 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
   options_.upstream = &upstream;
   if (options_.clock != &ageing_clock::process()) options_.background = false;
   const std::size_t count = class_count();
+  lay_out_steps();
   centers_ = static_cast<class_center*>(source_.allocate((count + 1) * sizeof(class_center), alignof(class_center)));
   if (centers_ == nullptr) throw std::bad_alloc();
   for (std::size_t i = 0; i <= count; ++i) {
     const std::size_t stride = i < count ? classes_.size_of(i) : sizeof(magazine);
     new (&centers_[i]) class_center;
-    centers_[i].open(heap_, number_, i, class_geometry::of(stride));
-    if (i == count) break;
-    stride_[i] = stride;
-    facts_[i] = {.tag = block_tag::make(number_, i, 0),
-                 .magic = std::numeric_limits<std::uint64_t>::max() / stride + 1};
-  }
-  // A guess of four_per_doubling whose smallest and largest size have the same class is as good as a class.
-  for (std::size_t guess = 0; guess < quarter_steps::count; ++guess) {
-    const std::size_t low = guess == 0 ? 0 : quarter_steps::size_of(guess - 1) + 1;
-    const std::size_t high = quarter_steps::size_of(std::min(guess, quarter_steps::index_up(quarter_steps::largest)));
-    const std::size_t found = classes_.index_up(low);
-    if (is_special() || options.pass_through) {
-      hints_[guess] = thread_cache::too_large;
-      continue;
-    }
-    hints_[guess] = static_cast<std::uint8_t>(found == count                       ? thread_cache::too_large
-                                              : found == classes_.index_up(high) ? found
-                                                                                   : thread_cache::ambiguous);
+    centers_[i].open(heap_, number_, i < count ? step_at_[i] : size_step::count, class_geometry::of(stride));
   }
   if (options.quarantine_bytes != 0) {
     void* const memory = source_.allocate(sizeof(quarantine), alignof(quarantine));
@@ -130,11 +115,48 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
     this->~pool_state();
     throw;
   }
-  if (!is_special() && !options.pass_through) plain_pool_ = number_;
-  if (light_) id_ = instance_.number();
+  if (is_plain()) allow_inline_puts();
+  if (light_ && is_plain()) id_ = instance_.number();
   install(at_fork_);
   pool_list::add(*this);
   if (options_.clock != nullptr) options_.clock->add(*this);
+}
+
+// Which step has which class.
+void pool_state::lay_out_steps() noexcept {
+  const std::size_t count = class_count();
+  if (!is_special() && !options_.pass_through) plain_pool_ = number_;
+  std::ranges::fill(class_at_, static_cast<std::uint8_t>(count));
+  std::ranges::fill(step_at_, std::uint16_t{0});
+  bool has_step[size_class_table::max_count] = {};
+  std::size_t low = 0;
+  for (std::size_t step = 0; low <= classes_.largest(); ++step) {
+    const std::size_t high = quarter_steps::size_of(step), found = classes_.index_up(low);
+    low = high + 1;
+    if (found == count || classes_.index_up(high) != found) continue;
+    give_step(step, found);
+    step_at_[found] = static_cast<std::uint16_t>(step);  // of several the last one
+    has_step[found] = true;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (has_step[i]) continue;
+    step_at_[i] = static_cast<std::uint16_t>(size_step::first_own + i);
+    give_step(step_at_[i], i);
+  }
+}
+
+void pool_state::give_step(std::size_t step, std::size_t size_class) noexcept {
+  class_at_[step] = static_cast<std::uint8_t>(size_class);
+  stride_[step] = classes_.size_of(size_class);
+  steps_ = std::max(steps_, step + 1);
+}
+
+// What the inline code asks for before a put.
+void pool_state::allow_inline_puts() noexcept {
+  for_each_step([this](std::size_t step) {
+    facts_[step] = {.tag = block_tag::make(number_, step_at_[class_at_[step]], 0),
+                    .magic = std::numeric_limits<std::uint64_t>::max() / stride_[step] + 1};
+  });
 }
 
 // With everything given back.
@@ -175,7 +197,7 @@ void pool_state::destroy() noexcept {
 std::size_t pool_state::live_blocks() noexcept {
   std::size_t live = 0;
   for (std::size_t i = 0; i < class_count(); ++i) {
-    const class_center::numbers now = center(i).read();
+    const class_center::numbers now = centers_[i].read();
     live += now.span_blocks - now.span_free - now.depot_blocks;
   }
   return live;
@@ -185,10 +207,10 @@ void pool_state::report_blocks_out() noexcept {
   char line[512];
   std::size_t bytes = large_.read().live_bytes, blocks = large_.read().live_blocks;
   for (std::size_t i = 0; i < class_count(); ++i) {
-    const class_center::numbers now = center(i).read();
+    const class_center::numbers now = centers_[i].read();
     const std::size_t live = now.span_blocks - now.span_free;
     blocks += live;
-    bytes += live * stride_[i];
+    bytes += live * classes_.size_of(i);
   }
   std::snprintf(line, sizeof line, "pool \"%s\" ended with %zu blocks (%zu bytes) out", name(), blocks, bytes);
   if (options_.at_end == blocks_out::abort) fatal(line);

@@ -22,8 +22,8 @@ namespace cistern::inline v0::detail {
 /// What is behind a block_pool. It lies in memory of its upstream, and stays there after its pool has ended while
 /// blocks of it are out: the last one that is put takes it along.
 ///
-/// Lock order: pools (pool_list.cpp), caches_mutex_, a cache's own lock as a visitor, a class_center's, empties_mutex_,
-/// the unit_heap's, large_blocks'. A thread holds its own cache's lock over no other.
+/// Lock order: pools (pool_list.cpp), caches_mutex_, a cache's own, a class_center's, empties_mutex_,
+/// the unit_heap's, large_blocks'.
 class pool_state final : public block_pool, private ager {
  public:
   /// Throws std::invalid_argument that says which option is wrong, and std::bad_alloc.
@@ -35,16 +35,17 @@ class pool_state final : public block_pool, private ager {
   static const pool_state& of(const block_pool& pool) noexcept { return static_cast<const pool_state&>(pool); }
 
   // Blocks: block_pool.cpp.
-  void* get_slow(std::size_t size_class) noexcept;
-  void put_slow(void* block, std::size_t size_class) noexcept;
-  bool is_block(const void* block, std::size_t size_class) const noexcept;
-  /// What block_map knows of an address, as a class of this pool; class_count() when it is none of its.
-  std::size_t class_of(const void* block) const noexcept;
-  /// A class for this size and alignment, exactly; class_count() when only the upstream has such blocks.
-  std::size_t class_for(std::size_t bytes, std::size_t alignment) const noexcept;
-  std::size_t plain_class_of_any(const void* block) const noexcept;  // for buffer
+  void* get_slow(std::size_t step) noexcept;
+  void put_slow(void* block, std::size_t step) noexcept;
+  bool is_block(const void* block, std::size_t step) const noexcept;
+  /// The step of the class of which a block would have to be at this address; size_step::count when it is none of ours.
+  std::size_t step_of(const void* block) const noexcept;
+  /// The step for this size and alignment; size_step::count when only the upstream has such blocks.
+  std::size_t step_for(std::size_t bytes, std::size_t alignment) const noexcept;
+  bool same_class(std::size_t a, std::size_t b) const noexcept { return class_at_[a] == class_at_[b]; }
   std::size_t class_count() const noexcept { return classes_.count(); }
-  std::size_t class_bytes(std::size_t size_class) const noexcept { return stride_[size_class]; }
+  std::size_t class_bytes(std::size_t step) const noexcept { return stride_[step]; }
+  bool is_plain() const noexcept { return plain_pool_ == number_; }
 
   // Blocks of the upstream: pool_large.cpp.
   void* get_large(std::size_t bytes, std::size_t alignment) noexcept;
@@ -55,8 +56,8 @@ class pool_state final : public block_pool, private ager {
 
   // Blocks with what costs time: pool_special.cpp.
   void* get_special(std::size_t bytes, std::size_t alignment) noexcept;
-  void put_special(void* block, std::size_t bytes, bool sized, std::size_t size_class) noexcept;
-  std::size_t special_bytes(const void* block, std::size_t size_class) const noexcept;
+  void put_special(void* block, std::size_t bytes, bool sized, std::size_t step) noexcept;
+  std::size_t special_bytes(const void* block, std::size_t step) const noexcept;
 
   // Ageing: pool_ageing.cpp.
   void trim() noexcept;
@@ -80,6 +81,9 @@ class pool_state final : public block_pool, private ager {
   pool_state(const pool_options& options, std::pmr::memory_resource& upstream);
   ~pool_state();
   void destroy() noexcept;
+  void lay_out_steps() noexcept;
+  void give_step(std::size_t step, std::size_t size_class) noexcept;
+  void allow_inline_puts() noexcept;
 
   // Caches: pool_caches.cpp.
   thread_cache* cache_of_this_thread() noexcept;
@@ -90,36 +94,35 @@ class pool_state final : public block_pool, private ager {
   void unlist(thread_cache& cache) noexcept;
   void free_cache(thread_cache& cache) noexcept;
 
-  void* get_cached(thread_cache& cache, std::size_t size_class) noexcept;
-  void* refill(thread_cache& cache, std::size_t size_class, void** empty) noexcept;
-  void* get_uncached(std::size_t size_class) noexcept;
-  void* get_once(std::size_t size_class) noexcept;
-  void* get_when_full(std::size_t size_class) noexcept;
-  void put_cached(thread_cache& cache, void* block, std::size_t size_class) noexcept;
-  void put_uncached(void* block, std::size_t size_class) noexcept;
-  void give_to_depot(magazine& with, void** top, std::size_t size_class) noexcept;
+  void* get_cached(thread_cache& cache, std::size_t step) noexcept;
+  bool refill(loaded& now, loaded& spare, class_center& from) noexcept;
+  void* get_uncached(std::size_t step) noexcept;
+  void* get_once(std::size_t step) noexcept;
+  void* get_when_full(std::size_t step) noexcept;
+  void put_cached(thread_cache& cache, void* block, std::size_t step) noexcept;
+  void flush(loaded& now, loaded& spare, class_center& to) noexcept;
+  void put_uncached(void* block, std::size_t step) noexcept;
+  void give_to_depot(magazine& with, const loaded& blocks, class_center& to) noexcept;
+  static loaded of(const thread_cache::bin& bin) noexcept;
+  static void set(thread_cache::bin& bin, const loaded& to) noexcept;
   magazine* take_empty() noexcept;
-  void give_empty(void** top) noexcept;
+  void give_empty(magazine& gone) noexcept;
   void something_is_idle() noexcept;
   bool wait_a_little(sync::clock::time_point deadline) noexcept;
 
   bool age(age_level level) noexcept override;
   bool take_back_from_threads(bool all) noexcept;
-  bool look_at(thread_cache& cache, bool all, bool& left) noexcept;
-  static bool is_still(const thread_cache& cache, std::size_t size_class) noexcept;
-  static bool is_empty(const thread_cache& cache) noexcept;
-  void take_notice(thread_cache& cache) noexcept;
-  void take_back(thread_cache& cache, bool all, magazine_stack& taken) noexcept;
-  void take_top(sync::atomic<void**>& from, std::size_t size_class, magazine_stack& taken) noexcept;
-  void dissolve_all(magazine_stack& taken) noexcept;
+  bool raise_limits(thread_cache& cache, bool all, bool& left) noexcept;
+  void take_below_limits(thread_cache& cache, bool fenced) noexcept;
+  bool is_empty(const thread_cache& cache) noexcept;
   void dissolve_depots(bool all) noexcept;
   void shrink_empties(bool all) noexcept;
 
   void* get_guarded(std::size_t bytes, std::size_t alignment) noexcept;
   void put_guarded(const large_blocks::record& gone) noexcept;
   void* try_large(std::size_t bytes, std::size_t alignment) noexcept;
-  void rest(void* block, std::size_t size_class) noexcept;
-  void leave_quarantine(void* block, std::size_t size_class) noexcept;
+  void rest(void* block, std::size_t step) noexcept;
+  void leave_quarantine(void* block, std::size_t step) noexcept;
   void empty_quarantine() noexcept;
   void gone_after_end() noexcept;
   std::uint64_t canary_of(const void* block) const noexcept { return ~idle_word(block); }
@@ -131,7 +134,13 @@ class pool_state final : public block_pool, private ager {
   void after_fork() noexcept;
   void child_of_fork() noexcept;
 
-  class_center& center(std::size_t size_class) noexcept { return centers_[size_class]; }
+  class_center& center(std::size_t step) noexcept { return centers_[class_at_[step]]; }
+  // Calls f(step) for each step that has a class.
+  template <class F>
+  void for_each_step(F f) const noexcept {
+    for (std::size_t step = 0; step < steps_; ++step)
+      if (class_at_[step] < class_count()) f(step);
+  }
   class_center& magazine_center() noexcept { return centers_[classes_.count()]; }
 
   // Constant after construction.
@@ -141,7 +150,10 @@ class pool_state final : public block_pool, private ager {
   std::uint32_t number_;
   thread_registry::instance instance_;
   bool light_ = false;
-  class_center* centers_ = nullptr;
+  std::uint8_t class_at_[size_step::count] = {};      // class_count(): none
+  std::uint16_t step_at_[size_class_table::max_count] = {};  // that the blocks of a class are tagged with
+  std::size_t steps_ = 0;                              // none from here on has a class
+  class_center* centers_ = nullptr;                    // and one more, for magazines
 
   memory_source source_;
   unit_heap heap_;
@@ -166,7 +178,7 @@ class pool_state final : public block_pool, private ager {
     std::size_t first = 0, count = 0, bytes = 0;
     struct entry {
       void* block;
-      std::size_t size_class;
+      std::size_t step;
     } entries[size];
   };
   quarantine* quarantine_ = nullptr;
@@ -188,7 +200,7 @@ class pool_state final : public block_pool, private ager {
   sync::atomic<std::size_t> blocks_out_{0};      // of a pool that has ended
   sync::atomic<std::uint32_t> came_back_{0};     // flushes so far; who waits for memory parks on it
   sync::atomic<std::uint32_t> waiting_{0};
-  sync::atomic<std::uint64_t> ticks_{0}, waits_{0}, failures_{0}, lost_at_fork_{0};
+  sync::atomic<std::uint64_t> ticks_{0}, waits_{0}, failures_{0};
 };
 
 }  // namespace cistern::inline v0::detail

@@ -16,36 +16,35 @@ pool_statistics pool_state::statistics() noexcept {
   all.classes.resize(class_count());
   {
     const std::scoped_lock lock(caches_mutex_);
-    for (const thread_cache* each = caches_; each != nullptr; each = each->next) {
+    for (thread_cache* each = caches_; each != nullptr; each = each->next) {
       ++all.threads;
-      for (std::size_t i = 0; i < class_count(); ++i) {
-        class_statistics& of = all.classes[i];
-        of.gets += each->bins[i].gets.load(std::memory_order_relaxed);
-        for (void** const top : {each->bins[i].top.load(std::memory_order_relaxed),
-                                 each->spare[i].load(std::memory_order_relaxed)})
-          if (top != no_magazine()) of.cached_threads += magazine::of(top)->count(top, center(i).geometry().capacity);
-      }
+      const std::scoped_lock no_changes(each->lock);
+      for_each_step([&](std::size_t step) {
+        class_statistics& class_of = all.classes[class_at_[step]];
+        class_of.gets += each->gets[step].load(std::memory_order_relaxed);
+        class_of.cached_threads += of(each->bins[step]).count() + each->spare[step].count();
+      });
     }
     for (std::size_t i = 0; i < class_count(); ++i) all.classes[i].gets += past_gets_[i];
   }
   for (std::size_t i = 0; i < class_count(); ++i) {
-    class_statistics& of = all.classes[i];
-    const class_center::numbers now = center(i).read();
-    of.bytes = stride_[i];
-    of.cached_depot = now.depot_blocks;
-    of.retained = now.span_free;
-    const std::size_t idle = of.cached_threads + of.cached_depot + of.retained;
-    of.live = now.span_blocks > idle ? now.span_blocks - idle : 0;
-    of.gets += now.single_gets;
-    of.refills = now.refills;
-    of.misses = now.misses;
-    of.flushes = now.flushes;
-    of.trimmed = now.trimmed;
-    all.live += of.live * of.bytes;
-    all.cached_threads += of.cached_threads * of.bytes;
-    all.cached_depot += of.cached_depot * of.bytes;
-    all.retained += of.retained * of.bytes;
-    all.gets += of.gets;
+    class_statistics& one = all.classes[i];
+    const class_center::numbers now = centers_[i].read();
+    one.bytes = classes_.size_of(i);
+    one.cached_depot = now.depot_blocks;
+    one.retained = now.span_free;
+    const std::size_t idle = one.cached_threads + one.cached_depot + one.retained;
+    one.live = now.span_blocks > idle ? now.span_blocks - idle : 0;
+    one.gets += now.single_gets;
+    one.refills = now.refills;
+    one.misses = now.misses;
+    one.flushes = now.flushes;
+    one.trimmed = now.trimmed;
+    all.live += one.live * one.bytes;
+    all.cached_threads += one.cached_threads * one.bytes;
+    all.cached_depot += one.cached_depot * one.bytes;
+    all.retained += one.retained * one.bytes;
+    all.gets += one.gets;
   }
   const unit_heap::numbers units = heap_.read();
   const large_blocks::numbers large = large_.read();
@@ -61,7 +60,6 @@ pool_statistics pool_state::statistics() noexcept {
   all.ticks = ticks_.load(std::memory_order_relaxed);
   all.waits = waits_.load(std::memory_order_relaxed);
   all.failures = failures_.load(std::memory_order_relaxed);
-  all.lost_at_fork = lost_at_fork_.load(std::memory_order_relaxed);
   return all;
 }
 
@@ -93,7 +91,6 @@ constexpr field fields[] = {
     {"ticks", "ticks and trims", [](const auto& s) -> std::uint64_t { return s.ticks; }, true},
     {"waits", "gets that waited for memory", [](const auto& s) -> std::uint64_t { return s.waits; }, true},
     {"failures", "gets that got nothing", [](const auto& s) -> std::uint64_t { return s.failures; }, true},
-    {"lost_at_fork", "caches lost at a fork", [](const auto& s) -> std::uint64_t { return s.lost_at_fork; }, false},
 };
 
 struct class_field {

@@ -67,7 +67,7 @@ unit_heap::~unit_heap() {
   }
 }
 
-span* unit_heap::make_span(std::uint32_t pool, std::size_t size_class, std::size_t units, std::size_t blocks) noexcept {
+span* unit_heap::make_span(std::uint32_t pool, std::size_t step, std::size_t units, std::size_t blocks) noexcept {
   const std::scoped_lock lock(mutex_);
   void* const memory = take_cell(span::bytes_for(blocks));
   if (memory == nullptr) return nullptr;
@@ -79,7 +79,6 @@ span* unit_heap::make_span(std::uint32_t pool, std::size_t size_class, std::size
   }
   auto* const made = new (memory) span{.base = base,
                                        .home = home,
-                                       .size_class = static_cast<std::uint32_t>(size_class),
                                        .units = static_cast<std::uint32_t>(units),
                                        .total = static_cast<std::uint32_t>(blocks),
                                        .free = static_cast<std::uint32_t>(blocks),
@@ -90,7 +89,7 @@ span* unit_heap::make_span(std::uint32_t pool, std::size_t size_class, std::size
                                        .previous = nullptr,
                                        .bits = {}};
   for (std::size_t word = 0; word * 64 < blocks; ++word) made->bits[word] = chunk::mask(blocks - word * 64);
-  if (!block_map::set(base, units, block_tag::make(pool, size_class, 0), made)) {
+  if (!block_map::set(base, units, block_tag::make(pool, step, 0), made)) {
     give_units(base, units, home);
     give_cell(memory, span::bytes_for(blocks));
     return nullptr;

@@ -17,7 +17,6 @@ struct chunk;
 struct span {
   char* base;
   chunk* home;
-  std::uint32_t size_class;
   std::uint32_t units;
   std::uint32_t total;       // blocks
   std::uint32_t free;        // of them, how many bits are set
@@ -49,7 +48,7 @@ class unit_heap {
   unit_heap& operator=(const unit_heap&) = delete;
 
   /// A span of so many units, its blocks all free, entered into the block map; nullptr when there is no memory.
-  span* make_span(std::uint32_t pool, std::size_t size_class, std::size_t units, std::size_t blocks) noexcept;
+  span* make_span(std::uint32_t pool, std::size_t step, std::size_t units, std::size_t blocks) noexcept;
   void unmake(span* gone) noexcept;
 
   /// Gives back pages that lie wholly in [begin, end). True when there are any.

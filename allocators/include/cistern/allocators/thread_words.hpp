@@ -35,8 +35,8 @@ struct thread_words {
   std::uint32_t objects_in_hand = 0;  // taken to be freed by this thread, and not freed yet
   std::size_t bytes_in_hand = 0;
 
-  /// The pool that this thread has used last of those with a cache (its instance, as one number), and the thread's cache
-  /// of it. 0 for none.
+  /// The pool that this thread has used last, of those with a cache (its instance, as one number), and the thread's
+  /// cache of it. 0 for none.
   std::uint64_t hot_pool = 0;
   void* hot_cache = nullptr;
 };

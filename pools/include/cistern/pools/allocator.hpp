@@ -3,6 +3,7 @@
 
 #include <cistern/pools/bucket_pool.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <limits>
 #include <new>
@@ -37,7 +38,7 @@ class allocator {
   template <class U>
   allocator(const allocator<U>& other) noexcept : pool_(other.pool_) {}  // NOLINT(google-explicit-constructor)
 
-  [[nodiscard]] T* allocate(std::size_t count) {
+  [[nodiscard, gnu::always_inline]] T* allocate(std::size_t count) {
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) [[unlikely]]
       throw std::bad_array_new_length();
     void* const block = detail::allocate(*pool_, count * sizeof(T), alignof(T));
@@ -45,7 +46,7 @@ class allocator {
       throw std::bad_alloc();
     return static_cast<T*>(block);
   }
-  void deallocate(T* block, std::size_t count) noexcept {
+  [[gnu::always_inline]] void deallocate(T* block, std::size_t count) noexcept {
     detail::deallocate(*pool_, block, count * sizeof(T), alignof(T));
   }
 

@@ -11,6 +11,7 @@
 #include <memory_resource>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace cistern::inline v0 {
 
@@ -56,11 +57,11 @@ class CISTERN_EXPORT bucket_pool final : public std::pmr::memory_resource {
     return got;
   }
   buffer try_get(std::size_t bytes) noexcept {
-    const std::size_t size_class = core_->class_hint(bytes);
-    void* const block = core_->try_get(size_class);
+    const std::size_t step = detail::size_step::of(bytes);
+    void* const block = core_->try_get(step);
     if (block == nullptr) [[unlikely]]
       return try_get_slow(bytes);
-    return {static_cast<std::byte*>(block), bytes, core_->stride(size_class), *core_, size_class};
+    return {static_cast<std::byte*>(block), bytes, core_->stride(step), *core_, step};
   }
 
   // As std::pmr::memory_resource's, without the virtual call.

@@ -27,7 +27,7 @@ class [[nodiscard]] buffer {
         size_(std::exchange(other.size_, 0)),
         capacity_(std::exchange(other.capacity_, 0)),
         pool_(other.pool_),
-        size_class_(other.size_class_) {}
+        step_(other.step_) {}
   buffer& operator=(buffer&& other) noexcept {
     if (this != &other) {
       reset();
@@ -35,7 +35,7 @@ class [[nodiscard]] buffer {
       size_ = std::exchange(other.size_, 0);
       capacity_ = std::exchange(other.capacity_, 0);
       pool_ = other.pool_;
-      size_class_ = other.size_class_;
+      step_ = other.step_;
     }
     return *this;
   }
@@ -62,8 +62,8 @@ class [[nodiscard]] buffer {
   /// Puts the block back, and is empty.
   void reset() noexcept {
     if (data_ == nullptr) return;
-    if (size_class_ < detail::thread_cache::ambiguous) [[likely]]
-      pool_->put(data_, size_class_);
+    if (step_ < detail::size_step::count) [[likely]]
+      pool_->put(data_, step_);
     else
       put_slow();
     data_ = nullptr;
@@ -73,15 +73,15 @@ class [[nodiscard]] buffer {
  private:
   friend class bucket_pool;
   buffer(std::byte* data, std::size_t size, std::size_t capacity, detail::block_pool& pool,
-         std::size_t size_class) noexcept
-      : data_(data), size_(size), capacity_(capacity), pool_(&pool), size_class_(size_class) {}
+         std::size_t step) noexcept
+      : data_(data), size_(size), capacity_(capacity), pool_(&pool), step_(step) {}
   CISTERN_EXPORT void put_slow() noexcept;
 
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
   detail::block_pool* pool_ = nullptr;
-  std::size_t size_class_ = 0;  // too_large: the pool must look
+  std::size_t step_ = 0;  // size_step::count: the pool must look
 };
 
 }  // namespace cistern::inline v0

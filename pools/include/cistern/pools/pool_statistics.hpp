@@ -46,7 +46,6 @@ struct pool_statistics {
   std::uint64_t waits;         ///< gets that had to wait for memory
   std::uint64_t failures;      ///< gets that got nothing
   std::size_t threads;         ///< that have magazines; also of those that have ended, until they are used again or empty
-  std::size_t lost_at_fork;    ///< caches whose thread changed them as the process forked: a child cannot use them
 
   std::vector<class_statistics> classes;
 };

@@ -12,13 +12,13 @@ namespace cistern::inline v0::detail {
 
 struct span;
 
-/// Which pool, which class and which place within its span a unit of 64 KiB has. 0 for a unit that is no pool's.
+/// Which pool, which class (by the size_step of its blocks) and which place within its span a unit of 64 KiB has. 0 for a unit that is no pool's.
 struct block_tag {
-  static constexpr std::uint64_t make(std::uint32_t pool, std::size_t size_class, std::size_t unit) noexcept {
-    return static_cast<std::uint64_t>(pool) << 32 | static_cast<std::uint64_t>(size_class) << 16 | unit;
+  static constexpr std::uint64_t make(std::uint32_t pool, std::size_t step, std::size_t unit) noexcept {
+    return static_cast<std::uint64_t>(pool) << 32 | static_cast<std::uint64_t>(step) << 16 | unit;
   }
   static constexpr std::uint32_t pool_of(std::uint64_t tag) noexcept { return static_cast<std::uint32_t>(tag >> 32); }
-  static constexpr std::size_t class_of(std::uint64_t tag) noexcept { return tag >> 16 & 0xffff; }
+  static constexpr std::size_t step_of(std::uint64_t tag) noexcept { return tag >> 16 & 0xffff; }
   static constexpr std::size_t unit_of(std::uint64_t tag) noexcept { return tag & 0xffff; }
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/asymmetric_fence.hpp>
 #include <cistern/allocators/detail/poison.hpp>
-#include <cistern/allocators/detail/fatal.hpp>
 #include <cistern/allocators/export.hpp>
 #include <cistern/allocators/size_classes.hpp>
 #include <cistern/allocators/sync.hpp>
@@ -41,85 +41,74 @@ class block_pool {
   block_pool(const block_pool&) = delete;
   block_pool& operator=(const block_pool&) = delete;
 
-  /// The class for `bytes`: what get() and put() are called with. May be ambiguous or too_large of thread_cache, for
-  /// which no block lies ready.
-  std::size_t class_hint(std::size_t bytes) const noexcept {
-    return hints_[quarter_steps::index_up(bytes)];
-  }
-
-  /// A block that lies ready in this thread's magazine, or nullptr.
-  [[gnu::always_inline]] void* try_get(std::size_t size_class) noexcept {
+  /// A block that lies ready in this thread's magazine, or nullptr. `step` is a size_step.
+  [[gnu::always_inline]] void* try_get(std::size_t step) noexcept {
     const thread_words& words = sync::words();
     if (words.hot_pool != id_) [[unlikely]]
       return nullptr;
     auto& cache = *static_cast<thread_cache*>(words.hot_cache);
-    thread_cache::bin& bin = cache.bins[size_class];
-    cache.lock.lock(true);
-    void** const top = bin.top.load(std::memory_order_relaxed);
-    void* const block = top[-1];
-    if (block == nullptr) [[unlikely]] {
-      cache.lock.unlock();
+    thread_cache::bin& bin = cache.bins[step];
+    void** const top = bin.top.load(std::memory_order_relaxed) - 1;
+    asymmetric_fence::store_then_light_fence(bin.top, top, true);   // [a] before the load of limit, which pairs with [b]
+    if (top < bin.limit.load(std::memory_order_relaxed)) [[unlikely]] {
+      bin.top.store(top + 1, std::memory_order_relaxed);
       return nullptr;
     }
-    bin.top.store(top - 1, std::memory_order_relaxed);
-    bin.gets.store(bin.gets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    cache.lock.unlock();
-    return wake(block, size_class);
+    void* const block = *top;
+    cache.gets[step].store(cache.gets[step].load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return wake(block, step);
   }
 
   /// A block of the class, or nullptr when there is no memory.
-  [[gnu::always_inline]] void* get(std::size_t size_class) noexcept {
-    void* const block = try_get(size_class);
+  [[gnu::always_inline]] void* get(std::size_t step) noexcept {
+    void* const block = try_get(step);
     if (block == nullptr) [[unlikely]]
-      return get_slow(size_class);
+      return get_slow(step);
     return block;
   }
 
   /// Takes a block of this class back. Allocates nothing, and cannot fail.
-  [[gnu::always_inline]] void put(void* block, std::size_t size_class) noexcept {
-    if (pool_checks && !is_first_unit_block(block, size_class)) [[unlikely]]
-      check_block(block, size_class);
-    put_checked(block, size_class);
+  [[gnu::always_inline]] void put(void* block, std::size_t step) noexcept {
+    if (pool_checks && !is_first_unit_block(block, step)) [[unlikely]]
+      check_block(block, step);
+    put_checked(block, step);
   }
 
   /// The same of a block that is known to be one of this class.
-  [[gnu::always_inline]] void put_checked(void* block, std::size_t size_class) noexcept {
-    lay_down(block, size_class);
+  [[gnu::always_inline]] void put_checked(void* block, std::size_t step) noexcept {
+    lay_down(block, step);
     const thread_words& words = sync::words();
     if (words.hot_pool != id_) [[unlikely]]
-      return put_slow(block, size_class);
-    auto& cache = *static_cast<thread_cache*>(words.hot_cache);
-    thread_cache::bin& bin = cache.bins[size_class];
-    cache.lock.lock(true);
+      return put_slow(block, step);
+    thread_cache::bin& bin = static_cast<thread_cache*>(words.hot_cache)->bins[step];
     void** const top = bin.top.load(std::memory_order_relaxed);
-    if (magazine::full(top)) [[unlikely]] {
-      cache.lock.unlock();
-      return put_slow(block, size_class);
-    }
+    if (magazine::full(top)) [[unlikely]]
+      return put_slow(block, step);
     *top = block;
-    bin.top.store(top + 1, std::memory_order_relaxed);
-    cache.lock.unlock();
+    bin.top.store(top + 1, std::memory_order_release);  // [c] pairs with [d] in pool_ageing.cpp
   }
 
+  bool is_served_at_once(std::size_t step) const noexcept { return facts_[step].tag != 0; }
+
   /// Bytes that a block of the class holds.
-  std::size_t stride(std::size_t size_class) const noexcept { return stride_[size_class]; }
+  std::size_t stride(std::size_t step) const noexcept { return stride_[step]; }
 
   /// Whether a block of this class may begin here: for blocks that begin in the first 64 KiB of their span.
-  bool is_first_unit_block(const void* block, std::size_t size_class) const noexcept {
-    const class_facts& facts = facts_[size_class];
+  bool is_first_unit_block(const void* block, std::size_t step) const noexcept {
+    const class_facts& facts = facts_[step];
     const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1);
     return block_map::find(block) == facts.tag && offset * facts.magic < facts.magic;
   }
 
   /// The class of a block that begins in the first 64 KiB of its span, in a pool without anything special; else
-  /// too_large.
+  /// size_step::count.
   std::size_t plain_class_of(const void* block) const noexcept {
     const std::uint64_t tag = block_map::find(block);
-    const std::size_t size_class = block_tag::class_of(tag);
+    const std::size_t step = block_tag::step_of(tag);
     if (block_tag::pool_of(tag) != plain_pool_ || block_tag::unit_of(tag) != 0) [[unlikely]]
-      return thread_cache::too_large;
+      return size_step::count;
     const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1);
-    return offset * facts_[size_class].magic < facts_[size_class].magic ? size_class : thread_cache::too_large;
+    return offset * facts_[step].magic < facts_[step].magic ? step : size_step::count;
   }
 
   /// What a block's first word holds while it is idle.
@@ -132,32 +121,32 @@ class block_pool {
   ~block_pool() = default;
 
   // What follows is out of line, in src/block_pool.cpp.
-  CISTERN_EXPORT void* get_slow(std::size_t size_class) noexcept;
-  CISTERN_EXPORT void put_slow(void* block, std::size_t size_class) noexcept;
-  CISTERN_EXPORT void check_block(const void* block, std::size_t size_class) const noexcept;
-  CISTERN_EXPORT void* wake_unusual(void* block, std::size_t size_class) const noexcept;
-  [[noreturn]] CISTERN_EXPORT void put_twice(const void* block, std::size_t size_class) const noexcept;
+  CISTERN_EXPORT void* get_slow(std::size_t step) noexcept;
+  CISTERN_EXPORT void put_slow(void* block, std::size_t step) noexcept;
+  CISTERN_EXPORT void check_block(const void* block, std::size_t step) const noexcept;
+  CISTERN_EXPORT void* wake_unusual(void* block, std::size_t step) const noexcept;
+  [[noreturn]] CISTERN_EXPORT void put_twice(const void* block, std::size_t step) const noexcept;
 
   // A block from a span that may hold anything is marked by the lowest bit of its pointer: then the word is missed, and
   // wake_unusual() sees the mark.
-  void* wake(void* block, std::size_t size_class) const noexcept {
-    unpoison(static_cast<char*>(block) - reinterpret_cast<std::uintptr_t>(block) % 2, stride_[size_class]);
+  void* wake(void* block, std::size_t step) const noexcept {
+    unpoison(static_cast<char*>(block) - reinterpret_cast<std::uintptr_t>(block) % 2, stride_[step]);
     if constexpr (pool_checks) {
       if (first_word(block) != idle_word(block)) [[unlikely]]
-        return wake_unusual(block, size_class);
+        return wake_unusual(block, step);
       set_first_word(block, 0);
     }
     return block;
   }
 
-  void lay_down(void* block, std::size_t size_class) const noexcept {
+  void lay_down(void* block, std::size_t step) const noexcept {
     if constexpr (pool_checks) {
       unpoison(block, sizeof(std::uint64_t));  // one that is put twice is poisoned
       if (first_word(block) == idle_word(block)) [[unlikely]]
-        put_twice(block, size_class);
+        put_twice(block, step);
       set_first_word(block, idle_word(block));
     }
-    poison(block, stride_[size_class]);
+    poison(block, stride_[step]);
   }
 
   static std::uint64_t first_word(const void* block) noexcept {
@@ -176,9 +165,9 @@ class block_pool {
 
   std::uint64_t id_ = 0;  // the thread registry's, as one number; 0: nothing lies ready for anybody
   std::uint32_t plain_pool_ = ~std::uint32_t{0};  // this pool's number in tags, unless puts need more than an idle word
-  std::uint8_t hints_[quarter_steps::count] = {};  // the class of all sizes that four_per_doubling takes for one
-  class_facts facts_[thread_cache::tops] = {};
-  std::size_t stride_[thread_cache::tops] = {};  // bytes from block to block: what a block of the class holds
+  // By size step; of one that is not served at once, and of all in a special pool for those who come by size, no tag.
+  class_facts facts_[size_step::count] = {};
+  std::size_t stride_[size_step::count] = {};  // bytes from block to block: what a block of the class holds
 };
 
 // Bytes by size, of a pool that has classes for them.
@@ -191,26 +180,26 @@ CISTERN_EXPORT std::size_t usable_bytes(block_pool& pool, const void* block) noe
 /// nullptr when there is no memory, or the alignment is no power of two.
 [[gnu::always_inline]] inline void* allocate(block_pool& pool, std::size_t bytes, std::size_t alignment) noexcept {
   if (alignment <= alignof(std::max_align_t)) [[likely]]
-    if (void* const block = pool.try_get(pool.class_hint(bytes))) [[likely]]
+    if (void* const block = pool.try_get(size_step::of(bytes))) [[likely]]
       return block;
   return allocate_slow(pool, bytes, alignment);
 }
 
 [[gnu::always_inline]] inline void deallocate(block_pool& pool, void* block, std::size_t bytes,
                                               std::size_t alignment) noexcept {
-  const std::size_t size_class = pool.class_hint(bytes);
-  const bool ready = pool_checks ? pool.is_first_unit_block(block, size_class)
-                                 : size_class < thread_cache::ambiguous && alignment <= alignof(std::max_align_t);
+  const std::size_t step = size_step::of(bytes);
+  const bool ready = pool_checks ? pool.is_first_unit_block(block, step)
+                                 : pool.is_served_at_once(step) && alignment <= alignof(std::max_align_t);
   if (!ready) [[unlikely]]
     return deallocate_slow(pool, block, bytes, alignment);
-  pool.put_checked(block, size_class);
+  pool.put_checked(block, step);
 }
 
 [[gnu::always_inline]] inline void deallocate(block_pool& pool, void* block) noexcept {
-  const std::size_t size_class = pool.plain_class_of(block);
-  if (size_class == thread_cache::too_large) [[unlikely]]
+  const std::size_t step = pool.plain_class_of(block);
+  if (step == size_step::count) [[unlikely]]
     return deallocate_unsized_slow(pool, block);
-  pool.put_checked(block, size_class);
+  pool.put_checked(block, step);
 }
 
 }  // namespace cistern::inline v0::detail

@@ -8,36 +8,27 @@
 
 namespace cistern::inline v0::detail {
 
-/// A batch of idle blocks: up to 61 pointers in 512 bytes, at a multiple of 512.
+/// A batch of idle blocks: up to 62 pointers in 512 bytes, at a multiple of 512.
 ///
-/// The one word that a thread keeps for it, the *top*, points one past the last pointer. A magazine of `capacity`
-/// pointers uses its last words, and the word below them is null: so a magazine is full when its top is a multiple of
-/// 512, and empty when the word below the top is null. Neither question needs another load.
+/// What is in it lies between two words, a *limit* and a *top* one past the last pointer. A magazine of `capacity`
+/// pointers uses its last words, so it is full when its top is a multiple of 512, whatever its capacity.
 ///
-///     | next | count | ... | null | pointer | pointer | pointer |   |   |
-///                                                       top ----^
+///     | next | count | ... | pointer | pointer | pointer |   |   |
+///                            ^ limit                       ^ top
 ///
 /// The first two words are in use only while it lies in a list.
 struct alignas(512) magazine {
   static constexpr std::size_t words = 64;
-  static constexpr std::size_t most = words - 3;
+  static constexpr std::size_t most = words - 2;
 
   void* word[words];
 
   static bool full(void* const* top) noexcept { return reinterpret_cast<std::uintptr_t>(top) % sizeof(magazine) == 0; }
-  static bool empty(void* const* top) noexcept { return top[-1] == nullptr; }
   static magazine* of(void** top) noexcept {
     return reinterpret_cast<magazine*>((reinterpret_cast<std::uintptr_t>(top) - 1) & ~(sizeof(magazine) - 1));
   }
-
-  /// Ready to be filled with up to `capacity` pointers: the top of it.
-  void** begin(std::size_t capacity) noexcept {
-    word[words - capacity - 1] = nullptr;
-    return &word[words - capacity];
-  }
-  std::size_t count(void* const* top, std::size_t capacity) const noexcept {
-    return static_cast<std::size_t>(top - &word[words - capacity]);
-  }
+  /// Where the first pointer lies.
+  void** bottom(std::size_t capacity) noexcept { return &word[words - capacity]; }
 
   // While it lies in a list.
   magazine* next() const noexcept { return static_cast<magazine*>(word[0]); }
@@ -47,8 +38,20 @@ struct alignas(512) magazine {
 };
 static_assert(sizeof(magazine) == 512);
 
-/// The top of a magazine that is full and empty at once: for those who have none.
+/// Top and limit of a magazine that is full and empty at once: for those who have none.
 CISTERN_EXPORT void** no_magazine() noexcept;
+
+/// What lies in a magazine.
+struct loaded {
+  void** limit;
+  void** top;
+
+  static loaded nothing() noexcept { return {no_magazine(), no_magazine()}; }
+  // A top that its owner is about to put right may lie below the limit.
+  bool has_magazine() const noexcept { return limit != no_magazine(); }
+  bool empty() const noexcept { return top <= limit; }
+  std::size_t count() const noexcept { return empty() ? 0 : static_cast<std::size_t>(top - limit); }
+};
 
 /// Magazines one on the other.
 struct magazine_stack {

@@ -1,44 +1,55 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cistern/allocators/biased_lock.hpp>
+#include <cistern/allocators/mutex.hpp>
 #include <cistern/allocators/size_classes.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/allocators/thread_words.hpp>
 #include <cistern/pools/detail/magazine.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 namespace cistern::inline v0::detail {
 
-/// What one thread keeps of one pool: for each size class the magazine it works with, and one before that.
-///
-/// The thread takes its lock for each get and put; whoever takes memory back from threads that do not use it visits.
-/// This is the seam behind which the choice of the lock lies (pools/block_pool.md).
-struct alignas(128) thread_cache {
-  // After the classes: what a size is filed under that has no class of its own at once. Both have no magazine.
-  static constexpr std::size_t ambiguous = size_class_table::max_count, too_large = ambiguous + 1;
-  static constexpr std::size_t tops = too_large + 1;
+/// The sizes that a pool tells apart at once: the classes of four_per_doubling, without an end. So the step of a size that
+/// the compiler knows is known to it, too. Where a pool's classes are others, several steps may have one class, and
+/// classes that share a step have numbers of their own above all steps.
+struct size_step {
+  static constexpr std::size_t of(std::size_t bytes) noexcept { return quarter_steps::index_up(bytes); }
+  static constexpr std::size_t first_own = quarter_steps::count;
+  static constexpr std::size_t count = first_own + size_class_table::max_count;  // no step
+};
 
-  biased_lock lock;
+/// What one thread keeps of one pool: for each size step the magazine it works with, and one before that.
+///
+/// Its owner gets from the top and puts there, without a lock. Whoever takes memory back from threads that do not use it
+/// (a *visitor*) takes from below, by raising the limit: the protocol of Cilk-5's deques, with the owner's fence made
+/// light. This is the seam behind which the choice lies; pools/block_pool.md tells why.
+///
+/// Orders: [a] the owner's store of top and [b] a visitor's store of limit, each before the other's load, by an
+/// asymmetric fence; [c] release of top in put <-> acquire in a visit [d]: the slots below it.
+struct alignas(128) thread_cache {
+  struct bin {
+    sync::atomic<void**> top;    // the owner's to write
+    sync::atomic<void**> limit;  // written under lock
+  };
+  bin bins[size_step::count];
+  sync::atomic<std::uint64_t> gets[size_step::count];  // the owner's to write
+
+  mutex lock;  // visitors', and the owner's when it changes magazines
+
+  // Guarded by lock.
+  loaded spare[size_step::count];
+  void** claimed[size_step::count];  // limits as they were before the visit that is under way; nullptr for none
 
   // Guarded by the pool's mutex of caches.
-  const thread_words* owner;  // nullptr: its thread has ended, another may have it
+  thread_words* owner;  // nullptr: its thread has ended, another may have it
   thread_cache* next;
   thread_cache* previous;
-
-  struct bin {
-    sync::atomic<void**> top;         // of the magazine it works with; no_magazine() for none
-    sync::atomic<std::uint64_t> gets;  // so far
-  };
-  // Written under lock, and atomic only because statistics and ticks look at them from outside.
-  bin bins[tops];
-  sync::atomic<void**> spare[size_class_table::max_count];  // top of the magazine before; no_magazine() for none
-
-  // Guarded by the pool's mutex of caches.
-  bool visited;                             // in the tick that is under way
-  void** seen[size_class_table::max_count];  // what the bins' tops were at the last tick
+  bool visited;                   // in the round that is under way
+  void** seen[size_step::count];  // what the bins' tops were at the last tick
 };
 
 }  // namespace cistern::inline v0::detail
