@@ -45,7 +45,8 @@ bool block_map::set(const char* base, std::size_t units, std::uint64_t tag, span
 void block_map::clear(const char* base, std::size_t units) noexcept {
   for (std::size_t i = 0; i < units; ++i) {
     const char* const at = base + i * unit;
-    leaf* const on = root[reinterpret_cast<std::uintptr_t>(at) >> (unit_bits + leaf_bits)].load(std::memory_order_relaxed);
+    leaf* const on =
+        root[reinterpret_cast<std::uintptr_t>(at) >> (unit_bits + leaf_bits)].load(std::memory_order_relaxed);
     on->tags[index_of(at)].store(0, std::memory_order_relaxed);
     on->spans[index_of(at)] = nullptr;
   }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Design: the way of a block past what lies ready. A thread holds two magazines of a class, so that it goes to the depot
-// once in a magazine's worth of gets or puts at most, wherever it turns. It changes magazines under its cache's lock;
-// where the inline code is off (without membarrier, and in a pool that is not the thread's hot one) it does all under
-// that lock.
+// Design: the way of a block past what lies ready. A thread holds two magazines of a class, so that it goes to the
+// depot once in a magazine's worth of gets or puts at most, wherever it turns. It changes magazines under its cache's
+// lock; where the inline code is off (without membarrier, and in a pool that is not the thread's hot one) it does all
+// under that lock.
 //
-// Invariants: I1 a magazine is in one place: a bin, its spare, the depot, the empties, or a thread's hands; I2 limits and
-// spares change under the cache's lock only, tops by the owner only; I3 a spare is full or empty, but for what a thread
-// left behind.
+// Invariants: I1 a magazine is in one place: a bin, its spare, the depot, the empties, or a thread's hands; I2 limits
+// and spares change under the cache's lock only, tops by the owner only; I3 a spare is full or empty, but for what a
+// thread left behind.
 #include "misuse.hpp"
 #include "pool_state.hpp"
 #include <cistern/allocators/background_reclaimer.hpp>
@@ -29,9 +29,7 @@ void** no_magazine() noexcept { return &nobodys.word[magazine::words]; }
 
 void* block_pool::get_slow(std::size_t step) noexcept { return pool_state::of(*this).get_slow(step); }
 
-void block_pool::put_slow(void* block, std::size_t step) noexcept {
-  pool_state::of(*this).put_slow(block, step);
-}
+void block_pool::put_slow(void* block, std::size_t step) noexcept { pool_state::of(*this).put_slow(block, step); }
 
 void block_pool::check_block(const void* block, std::size_t step) const noexcept {
   const pool_state& self = pool_state::of(*this);
@@ -41,7 +39,7 @@ void block_pool::check_block(const void* block, std::size_t step) const noexcept
 void* block_pool::wake_unusual(void* marked, std::size_t step) const noexcept {
   char* const block = class_center::unmarked(marked);
   if (block == marked) misuse::written_after_put(pool_state::of(*this), block, stride_[step]);
-  set_first_word(block, 0);
+  set_word(block, 1, 0);
   return block;
 }
 
@@ -103,7 +101,10 @@ void* pool_state::get_cached(thread_cache& cache, std::size_t step) noexcept {
       std::swap(now, cache.spare[step]);
       if (now.empty()) {
         refilled = true;
-        if (!refill(now, cache.spare[step], center(step))) return get_uncached(step);
+        if (!refill(now, cache.spare[step], cache.stashes[step], center(step))) {
+          set(cache.bins[step], now);
+          return get_uncached(step);
+        }
       }
     }
     block = *--now.top;
@@ -114,8 +115,14 @@ void* pool_state::get_cached(thread_cache& cache, std::size_t step) noexcept {
   return block;
 }
 
-// Both are empty, or have no magazine. False when there is no memory for a magazine; then `now` may be of no use.
-bool pool_state::refill(loaded& now, loaded& spare, class_center& from) noexcept {
+// Both are empty, or have no magazine. False when there is no memory; then `now` is still empty.
+bool pool_state::refill(loaded& now, loaded& spare, stash& own, class_center& from) noexcept {
+  if (magazine* const full = own.full.pop()) {
+    own.fewest = std::min(own.fewest, own.full.size);
+    if (now.has_magazine()) give_empty(*magazine::of(now.top));
+    now = from.of(*full);
+    return true;
+  }
   if (magazine* const full = from.take()) {
     if (options_.max_idle_bytes != memory_budget::unlimited)
       idle_bytes_.fetch_sub(full->stored() * from.geometry().stride, std::memory_order_relaxed);
@@ -131,9 +138,7 @@ bool pool_state::refill(loaded& now, loaded& spare, class_center& from) noexcept
   return !now.empty();
 }
 
-void* pool_state::get_uncached(std::size_t step) noexcept {
-  return center(step).take_block();
-}
+void* pool_state::get_uncached(std::size_t step) noexcept { return center(step).take_block(); }
 
 void* pool_state::get_when_full(std::size_t step) noexcept {
   evict();
@@ -188,8 +193,7 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
       } else if (spare.has_magazine() && spare.empty()) {
         std::swap(now, spare);
       } else {
-        flushed = true;
-        flush(now, spare, to);
+        flushed = flush(now, spare, cache.stashes[step], to);
       }
     }
     if (now.has_magazine()) {
@@ -203,13 +207,19 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
 }
 
 // Both are full, or have no magazine. Afterwards `now` is empty, or has none when there is no memory for it.
-void pool_state::flush(loaded& now, loaded& spare, class_center& to) noexcept {
+// True when others can have something now.
+bool pool_state::flush(loaded& now, loaded& spare, stash& own, class_center& to) noexcept {
   magazine* into = take_empty();
+  const bool keeps =
+      into != nullptr && own.full.size < to.geometry().stashed && options_.max_idle_bytes == memory_budget::unlimited;
   if (spare.has_magazine()) {
     magazine* const full = magazine::of(spare.top);
     if (into == nullptr) {  // no memory for another one: this one's blocks go to their spans
       to.dissolve(spare);
       into = full;
+    } else if (keeps) {
+      full->set_stored(spare.count());
+      own.full.push(full);
     } else {
       give_to_depot(*full, spare, to);
     }
@@ -218,6 +228,7 @@ void pool_state::flush(loaded& now, loaded& spare, class_center& to) noexcept {
   if (now.has_magazine()) spare = now;
   now = loaded::nothing();
   if (into != nullptr) now.limit = now.top = into->bottom(to.geometry().capacity);
+  return !keeps;
 }
 
 void pool_state::put_uncached(void* block, std::size_t step) noexcept {

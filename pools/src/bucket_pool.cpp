@@ -147,7 +147,8 @@ bucket_pool* find_pool(std::string_view name) noexcept {
   detail::pool_list::for_each(
       [](detail::pool_state& pool, void* context) {
         auto& search_for = *static_cast<search*>(context);
-        if (pool.face != nullptr && search_for.name == pool.name()) search_for.found = static_cast<bucket_pool*>(pool.face);
+        if (pool.face != nullptr && search_for.name == pool.name())
+          search_for.found = static_cast<bucket_pool*>(pool.face);
       },
       &wanted);
   return wanted.found;

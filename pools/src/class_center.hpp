@@ -16,9 +16,12 @@ struct class_geometry {
   std::size_t units = 0;     // of a span
   std::size_t blocks = 0;    // in a span
   std::size_t capacity = 0;  // of a magazine
-  std::uint64_t inverse = 0;  // ceil(2^32 / stride): of a multiple of stride below 2^32, times this >> 32 is the quotient
+  std::size_t stashed = 0;   // full magazines that a thread may keep besides
+  std::uint64_t inverse =
+      0;  // ceil(2^32 / stride): of a multiple of stride below 2^32, times this >> 32 is the quotient
 
-  /// A span wastes at most 1/32 of its memory where that is possible with 2 MiB, and has 8 blocks at least up to 64 KiB.
+  /// A span wastes at most 1/32 of its memory where that is possible with 2 MiB, and has 8 blocks at least up to 64
+  /// KiB.
   static class_geometry of(std::size_t stride) noexcept;
 };
 

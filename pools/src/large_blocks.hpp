@@ -17,9 +17,9 @@ class large_blocks {
  public:
   struct record {
     void* address;
-    std::size_t bytes;      // that were asked for
+    std::size_t bytes;  // that were asked for
     std::size_t alignment;
-    std::size_t guarded;    // bytes of the mapping with its guard pages, if it is such a one; else 0
+    std::size_t guarded;  // bytes of the mapping with its guard pages, if it is such a one; else 0
     record* next;
   };
 

@@ -12,8 +12,8 @@
 
 namespace cistern::inline v0::detail {
 
-/// Where a pool's memory comes from, and the two budgets that it is counted against: the pool's own, and one that it may
-/// share with others.
+/// Where a pool's memory comes from, and the two budgets that it is counted against: the pool's own, and one that it
+/// may share with others.
 class memory_source {
  public:
   memory_source(std::pmr::memory_resource& upstream, std::size_t max_bytes, memory_budget* shared) noexcept

@@ -31,7 +31,9 @@ void misuse::put_of_no_block(const pool_state& pool, const void* block, std::siz
   if (block_tag::pool_of(tag) != pool.number()) {
     char owner[32] = "that has ended";
     const bool found = pool_list::name_of(block_tag::pool_of(tag), owner);
-    end(pool.name(), bytes, block, found ? "put into the wrong pool; it is one of \"%s\"" : "put into the wrong pool; it is one of a pool %s", owner);
+    end(pool.name(), bytes, block,
+        found ? "put into the wrong pool; it is one of \"%s\"" : "put into the wrong pool; it is one of a pool %s",
+        owner);
   }
   const std::size_t step = pool.step_of(block);
   if (step != size_step::count && pool.is_block(block, step)) wrong_size(pool, block, pool.class_bytes(step), bytes);

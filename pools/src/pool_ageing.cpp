@@ -64,21 +64,19 @@ bool pool_state::take_back_from_threads(bool all) noexcept {
   return left;
 }
 
-// Claims what has not moved since the last tick. Whether there is anything. A claimed bin is marked by the old limit in
-// `seen`, until take_below_limits() says what is seen now.
+// Claims the bins in which nothing has moved since the last tick. Whether there is anything to take.
 bool pool_state::raise_limits(thread_cache& cache, bool all, bool& left) noexcept {
   bool any = false;
   for_each_step([&](std::size_t step) {
     thread_cache::bin& bin = cache.bins[step];
     const loaded now = of(bin);
     const bool still = all || cache.seen[step] == now.top;
-    cache.claimed[step] = nullptr;
     cache.seen[step] = now.top;
-    if (now.empty() && cache.spare[step].empty()) return;
-    if (!still) {
-      left = true;
-      return;
-    }
+    cache.claimed[step] = nullptr;
+    any = any || cache.stashes[step].fewest != 0;
+    if (now.empty() && cache.spare[step].empty() && cache.stashes[step].full.size == 0) return;
+    left |= !still;
+    if (!still) return;
     any = true;
     cache.claimed[step] = now.limit;
     if (!now.empty()) bin.limit.store(now.top, std::memory_order_relaxed);  // [b] before the heavy fence
@@ -88,29 +86,40 @@ bool pool_state::raise_limits(thread_cache& cache, bool all, bool& left) noexcep
 
 void pool_state::take_below_limits(thread_cache& cache, bool fenced) noexcept {
   for_each_step([&](std::size_t step) {
-    void** const from = cache.claimed[step];
-    if (from == nullptr) return;
+    class_center& to = center(step);
     thread_cache::bin& bin = cache.bins[step];
-    if (!fenced) {
+    stash& own = cache.stashes[step];
+    void** const from = cache.claimed[step];
+    if (from != nullptr && !fenced) {
       bin.limit.store(from, std::memory_order_relaxed);
       return;
     }
-    // The owner may have got what we claimed before it could see that: then its top is lower.
-    void** const top = bin.top.load(std::memory_order_acquire);  // [d] pairs with [c]
-    void** const to = std::max(from, std::min(bin.limit.load(std::memory_order_relaxed), top));
-    center(step).dissolve({from, to});
-    bin.limit.store(to, std::memory_order_relaxed);
-    loaded& spare = cache.spare[step];
-    if (!spare.has_magazine()) return;
-    center(step).dissolve(spare);
-    give_empty(*magazine::of(spare.top));
-    spare = loaded::nothing();
+    if (from != nullptr) {
+      // The owner may have got what we claimed before it could see that: then its top is lower.
+      void** const top = bin.top.load(std::memory_order_acquire);  // [d] pairs with [c]
+      void** const end = std::max(from, std::min(bin.limit.load(std::memory_order_relaxed), top));
+      to.dissolve({from, end});
+      bin.limit.store(end, std::memory_order_relaxed);
+      own.fewest = own.full.size;
+      if (cache.spare[step].has_magazine()) dissolve(*magazine::of(cache.spare[step].limit), cache.spare[step], to);
+      cache.spare[step] = loaded::nothing();
+    }
+    magazine_stack idle = own.full.split_oldest(own.fewest);
+    own.fewest = own.full.size;
+    while (magazine* const gone = idle.pop()) dissolve(*gone, to.of(*gone), to);
   });
+}
+
+void pool_state::dissolve(magazine& gone, const loaded& blocks, class_center& to) noexcept {
+  to.dissolve(blocks);
+  give_empty(gone);
 }
 
 bool pool_state::is_empty(const thread_cache& cache) noexcept {
   bool empty = true;
-  for_each_step([&](std::size_t step) { empty = empty && of(cache.bins[step]).empty() && cache.spare[step].empty(); });
+  for_each_step([&](std::size_t step) {
+    empty = empty && of(cache.bins[step]).empty() && cache.spare[step].empty() && cache.stashes[step].full.size == 0;
+  });
   return empty;
 }
 
@@ -121,8 +130,7 @@ void pool_state::dissolve_depots(bool all) noexcept {
     while (magazine* const gone = idle.pop()) {
       if (options_.max_idle_bytes != memory_budget::unlimited)
         idle_bytes_.fetch_sub(gone->stored() * of.geometry().stride, std::memory_order_relaxed);
-      of.dissolve(of.of(*gone));
-      give_empty(*gone);
+      dissolve(*gone, of.of(*gone), of);
     }
   }
 }

@@ -42,6 +42,7 @@ thread_cache* pool_state::adopt_or_make() noexcept {
   for (auto& gets : made->gets) gets.store(0, std::memory_order_relaxed);
   for_each_step([made](std::size_t step) {
     made->spare[step] = loaded::nothing();
+    made->stashes[step] = {};
     made->seen[step] = nullptr;
   });
   made->owner = &sync::words();

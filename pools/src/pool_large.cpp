@@ -38,7 +38,8 @@ void* pool_state::try_large(std::size_t bytes, std::size_t alignment) noexcept {
   const std::size_t asked = std::max<std::size_t>(bytes, 1);
   void* const block = source_.allocate(asked, alignment);
   if (block == nullptr) return nullptr;
-  if (large_.add({.address = block, .bytes = bytes, .alignment = alignment, .guarded = 0, .next = nullptr})) return block;
+  if (large_.add({.address = block, .bytes = bytes, .alignment = alignment, .guarded = 0, .next = nullptr}))
+    return block;
   source_.deallocate(block, asked, alignment);
   return nullptr;
 }

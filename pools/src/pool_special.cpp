@@ -63,12 +63,11 @@ std::size_t pool_state::special_bytes(const void* block, std::size_t step) const
 }
 
 void pool_state::put_special(void* block, std::size_t bytes, bool sized, std::size_t step) noexcept {
-  if (first_word(block) == idle_word(block)) misuse::put_twice(*this, block, stride_[step]);
+  if (word(block, 1) == idle_word(block)) misuse::put_twice(*this, block, stride_[step]);
   if (options_.canaries) {
     const std::size_t size = special_bytes(block, step);
     const char* const at = static_cast<const char*>(block);
-    if (!all_are(at + size, at + stride_[step] - trailer, gap_byte))
-      misuse::overrun(*this, block, stride_[step]);
+    if (!all_are(at + size, at + stride_[step] - trailer, gap_byte)) misuse::overrun(*this, block, stride_[step]);
     if (sized && size != bytes) misuse::wrong_size(*this, block, size, bytes);
   }
   if (options_.zero_on_put) std::memset(block, 0, stride_[step]);
@@ -84,11 +83,11 @@ void pool_state::rest(void* block, std::size_t step) noexcept {
   {
     const std::scoped_lock lock(quarantine_->lock);
     std::memset(block, resting_byte, stride_[step]);
-    set_first_word(block, idle_word(block));
+    set_word(block, 0, idle_word(block));
+    set_word(block, 1, idle_word(block));
     // More than one may leave for one that comes, for it may be larger than they are.
     while (leaving < std::size(left) && quarantine_->count != 0 &&
-           (quarantine_->count == quarantine::size ||
-            quarantine_->bytes + stride_[step] > options_.quarantine_bytes)) {
+           (quarantine_->count == quarantine::size || quarantine_->bytes + stride_[step] > options_.quarantine_bytes)) {
       left[leaving] = quarantine_->entries[quarantine_->first];
       quarantine_->bytes -= stride_[left[leaving].step];
       quarantine_->first = (quarantine_->first + 1) % quarantine::size;
@@ -104,10 +103,10 @@ void pool_state::rest(void* block, std::size_t step) noexcept {
 
 void pool_state::leave_quarantine(void* block, std::size_t step) noexcept {
   const char* const at = static_cast<const char*>(block);
-  if (first_word(block) != idle_word(block) ||
-      !all_are(at + sizeof(std::uint64_t), at + stride_[step], resting_byte))
+  if (word(block, 0) != idle_word(block) || word(block, 1) != idle_word(block) ||
+      !all_are(at + 2 * sizeof(std::uint64_t), at + stride_[step], resting_byte))
     misuse::written_after_put(*this, block, stride_[step]);
-  set_first_word(block, 0);
+  set_word(block, 1, 0);
   put(block, step);
 }
 

@@ -37,7 +37,8 @@ void check(const pool_options& options) {
     bad_option("the largest class (" + std::to_string(options.classes.largest()) + ") is above 1 GiB");
   if (options.max_wait < std::chrono::nanoseconds::zero()) bad_option("max_wait is negative");
   if (options.max_bytes == 0) bad_option("max_bytes is 0; a pool that may take nothing serves nothing");
-  if (options.name.size() > 31) bad_option("the name \"" + std::string(options.name) + "\" is longer than 31 characters");
+  if (options.name.size() > 31)
+    bad_option("the name \"" + std::string(options.name) + "\" is longer than 31 characters");
 }
 
 std::pmr::memory_resource& upstream_of(const pool_options& options) {

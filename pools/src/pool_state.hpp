@@ -95,12 +95,12 @@ class pool_state final : public block_pool, private ager {
   void free_cache(thread_cache& cache) noexcept;
 
   void* get_cached(thread_cache& cache, std::size_t step) noexcept;
-  bool refill(loaded& now, loaded& spare, class_center& from) noexcept;
+  bool refill(loaded& now, loaded& spare, stash& own, class_center& from) noexcept;
   void* get_uncached(std::size_t step) noexcept;
   void* get_once(std::size_t step) noexcept;
   void* get_when_full(std::size_t step) noexcept;
   void put_cached(thread_cache& cache, void* block, std::size_t step) noexcept;
-  void flush(loaded& now, loaded& spare, class_center& to) noexcept;
+  bool flush(loaded& now, loaded& spare, stash& own, class_center& to) noexcept;
   void put_uncached(void* block, std::size_t step) noexcept;
   void give_to_depot(magazine& with, const loaded& blocks, class_center& to) noexcept;
   static loaded of(const thread_cache::bin& bin) noexcept;
@@ -114,6 +114,7 @@ class pool_state final : public block_pool, private ager {
   bool take_back_from_threads(bool all) noexcept;
   bool raise_limits(thread_cache& cache, bool all, bool& left) noexcept;
   void take_below_limits(thread_cache& cache, bool fenced) noexcept;
+  void dissolve(magazine& gone, const loaded& blocks, class_center& to) noexcept;
   bool is_empty(const thread_cache& cache) noexcept;
   void dissolve_depots(bool all) noexcept;
   void shrink_empties(bool all) noexcept;
@@ -150,10 +151,10 @@ class pool_state final : public block_pool, private ager {
   std::uint32_t number_;
   thread_registry::instance instance_;
   bool light_ = false;
-  std::uint8_t class_at_[size_step::count] = {};      // class_count(): none
+  std::uint8_t class_at_[size_step::count] = {};             // class_count(): none
   std::uint16_t step_at_[size_class_table::max_count] = {};  // that the blocks of a class are tagged with
-  std::size_t steps_ = 0;                              // none from here on has a class
-  class_center* centers_ = nullptr;                    // and one more, for magazines
+  std::size_t steps_ = 0;                                    // none from here on has a class
+  class_center* centers_ = nullptr;                          // and one more, for magazines
 
   memory_source source_;
   unit_heap heap_;
@@ -196,9 +197,9 @@ class pool_state final : public block_pool, private ager {
   guarded_past guarded_;
 
   sync::atomic<std::uint64_t> guard_countdown_{0};
-  sync::atomic<std::size_t> idle_bytes_{0};      // in the depot; counted only where there is a limit
-  sync::atomic<std::size_t> blocks_out_{0};      // of a pool that has ended
-  sync::atomic<std::uint32_t> came_back_{0};     // flushes so far; who waits for memory parks on it
+  sync::atomic<std::size_t> idle_bytes_{0};   // in the depot; counted only where there is a limit
+  sync::atomic<std::size_t> blocks_out_{0};   // of a pool that has ended
+  sync::atomic<std::uint32_t> came_back_{0};  // flushes so far; who waits for memory parks on it
   sync::atomic<std::uint32_t> waiting_{0};
   sync::atomic<std::uint64_t> ticks_{0}, waits_{0}, failures_{0};
 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <cistern/pools/pool_statistics.hpp>
-
 #include "pool_state.hpp"
+#include <cistern/pools/pool_statistics.hpp>
 
 #include <mutex>
 #include <utility>
@@ -23,6 +22,8 @@ pool_statistics pool_state::statistics() noexcept {
         class_statistics& class_of = all.classes[class_at_[step]];
         class_of.gets += each->gets[step].load(std::memory_order_relaxed);
         class_of.cached_threads += of(each->bins[step]).count() + each->spare[step].count();
+        for (const magazine* full = each->stashes[step].full.first; full != nullptr; full = full->next())
+          class_of.cached_threads += full->stored();
       });
     }
     for (std::size_t i = 0; i < class_count(); ++i) all.classes[i].gets += past_gets_[i];
@@ -135,7 +136,8 @@ std::string to_string(const pool_statistics& statistics) {
   for (const class_statistics& of : statistics.classes) {
     if (!in_use(of)) continue;
     text += "\n  class " + std::to_string(of.bytes) + ':';
-    for (const class_field& each : class_fields) text += std::string(" ") + each.name + ' ' + std::to_string(each.of(of));
+    for (const class_field& each : class_fields)
+      text += std::string(" ") + each.name + ' ' + std::to_string(each.of(of));
   }
   return text;
 }

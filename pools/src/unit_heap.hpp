@@ -90,8 +90,8 @@ class unit_heap {
 
   mutex mutex_;
   // Guarded by mutex_.
-  chunk* chunks_[2] = {};         // those with free units, and those without
-  std::size_t next_units_ = 4;    // of the next chunk; doubles
+  chunk* chunks_[2] = {};       // those with free units, and those without
+  std::size_t next_units_ = 4;  // of the next chunk; doubles
   slab* slabs_ = nullptr;
   char* slab_at_ = nullptr;
   char* slab_end_ = nullptr;

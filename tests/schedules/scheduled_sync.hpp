@@ -148,6 +148,7 @@ struct scheduled_sync {
     return object.load();
   }
 
+  static constexpr int mutex_spins = 1;
   static void spin_pause() noexcept { schedules::detail::pause(); }
   static void yield() noexcept { schedules::detail::pause(); }
   static void sleep_until(clock::time_point deadline) noexcept {

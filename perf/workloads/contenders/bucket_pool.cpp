@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory_resource>
+#include <vector>
 
 namespace cistern::perf {
 namespace {
@@ -35,6 +36,18 @@ class bucket_pool_contender {
   };
 
   void trim() noexcept { pool_.trim(); }
+
+  std::vector<class_fill> classes() const {
+    std::vector<class_fill> filled;
+    for (const class_statistics& one : pool_.statistics().classes)
+      if (one.live + one.cached_threads + one.cached_depot + one.retained != 0)
+        filled.push_back({.bytes = one.bytes,
+                          .live = one.live,
+                          .cached_threads = one.cached_threads,
+                          .cached_depot = one.cached_depot,
+                          .retained = one.retained});
+    return filled;
+  }
 
  private:
   bucket_pool pool_{{.name = "contender", .background = false}};

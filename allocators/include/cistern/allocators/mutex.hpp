@@ -42,6 +42,11 @@ class basic_mutex {
   static constexpr std::uint32_t unlocked = 0, locked = 1, contended = 2;
 
   void lock_slow() noexcept {
+    // What it guards takes less than a sleep, as a rule.
+    for (int i = 0; i < Sync::mutex_spins && state_.load(std::memory_order_relaxed) != contended; ++i) {
+      Sync::spin_pause();
+      if (state_.load(std::memory_order_relaxed) == unlocked && try_lock()) return;
+    }
     // Whoever has waited once marks the lock contended, so that its own unlock wakes the next one.
     while (state_.exchange(contended, std::memory_order_acquire) != unlocked)  // [c] pairs with [b]
       Sync::park(state_, contended);

@@ -67,6 +67,9 @@ struct std_sync {
 #endif
   }
 
+  /// How often a mutex looks again before it parks: some microseconds.
+  static constexpr int mutex_spins = 100;
+
   /// Tells the processor that this is a spin loop.
   static void spin_pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)

@@ -18,14 +18,14 @@ namespace cistern::inline v0 {
 /// A pool of bytes in size classes: the role of vitess's bucketpool, and of a general allocator for one part of a
 /// program.
 ///
-/// Use it as a std::pmr::memory_resource, through cistern::allocator<T> where a virtual call is too dear, or for buffers
-/// by get(). Not for objects that stay constructed (object_pool), nor for buffers that grow (byte_buffer).
+/// Use it as a std::pmr::memory_resource, through cistern::allocator<T> where a virtual call is too dear, or for
+/// buffers by get(). Not for objects that stay constructed (object_pool), nor for buffers that grow (byte_buffer).
 ///
 /// Differences from its model: a capacity is rounded up on get and down on put, so a block never serves a request that
 /// is larger than itself; idle memory ages by the clock and goes back to the upstream within two ticks; a pool can be
 /// bounded; misuse ends the program with a line that names the pool, the class and the address: a block put twice or
 /// into another pool, a pointer that is none of the pool's or not a block's beginning, a wrong size, a write after put
-/// (to the first 8 bytes; to all of them with a quarantine).
+/// (to the first 16 bytes; to all of them with a quarantine).
 ///
 /// Threads: all functions from any, also in thread-local and static destructors, and in the child of a fork. What
 /// happened before a put happens before what follows the get that hands the block out next. Lifetime: the upstream

@@ -14,8 +14,8 @@ class bucket_pool;
 
 /// A block of a bucket_pool that puts itself back: `size()` bytes of use in `capacity()` bytes of room.
 ///
-/// Move-only; a moved-from and a default-constructed one are empty. Not growable: for that there is byte_buffer. Contents
-/// are what the last user left, unless the pool zeroes.
+/// Move-only; a moved-from and a default-constructed one are empty. Not growable: for that there is byte_buffer.
+/// Contents are what the last user left, unless the pool zeroes.
 ///
 /// Threads: one at a time, and any may destroy it. Lifetime: it may outlive its pool; the pool then says so as it ends,
 /// and the memory goes with the last buffer.
@@ -72,8 +72,7 @@ class [[nodiscard]] buffer {
 
  private:
   friend class bucket_pool;
-  buffer(std::byte* data, std::size_t size, std::size_t capacity, detail::block_pool& pool,
-         std::size_t step) noexcept
+  buffer(std::byte* data, std::size_t size, std::size_t capacity, detail::block_pool& pool, std::size_t step) noexcept
       : data_(data), size_(size), capacity_(capacity), pool_(&pool), step_(step) {}
   CISTERN_EXPORT void put_slow() noexcept;
 

@@ -31,16 +31,16 @@ struct pool_options {
   /// In messages and numbers, and in the list of pools when not empty. Copied, up to 31 characters.
   std::string_view name = {};
 
-  /// Block sizes: four_per_doubling, powers_of_two or a size_class_table. Larger requests go to the upstream. Blocks are
-  /// cut at multiples of `alignment`, so a class holds its size rounded up to that.
+  /// Block sizes: four_per_doubling, powers_of_two or a size_class_table. Larger requests go to the upstream. Blocks
+  /// are cut at multiples of `alignment`, so a class holds its size rounded up to that.
   size_class_table classes = four_per_doubling({.smallest = 16, .largest = std::size_t{256} << 10});
 
   /// What every block is aligned to: a power of two from 16 to 64 KiB. 64 for whole cache lines, 4096 for direct I/O.
   std::size_t alignment = 16;
 
   /// Where memory comes from, in chunks of 256 KiB to 2 MiB. nullptr: the backend that CISTERN_BACKEND names, else the
-  /// one that the build names, if it names another than `system`; else `pages`, which gives memory back at once. It must outlive
-  /// the pool and its blocks, be safe for threads, and not use the pool.
+  /// one that the build names, if it names another than `system`; else `pages`, which gives memory back at once. It
+  /// must outlive the pool and its blocks, be safe for threads, and not use the pool.
   std::pmr::memory_resource* upstream = nullptr;
 
   /// The most that the pool takes from its upstream, in bytes: for live blocks, idle ones and bookkeeping.
@@ -48,7 +48,8 @@ struct pool_options {
   /// Counted against together with other pools, besides max_bytes. Must outlive the pool and its blocks.
   memory_budget* budget = nullptr;
   /// The most that may lie idle in the depot, in bytes; what comes above goes back into spans at once. Magazines of
-  /// threads come on top: two of 128 KiB at most for each class that a thread uses (for classes above 64 KiB: of two blocks).
+  /// threads come on top: two of 128 KiB at most for each class that a thread uses (for classes above 64 KiB: of two
+  /// blocks).
   std::size_t max_idle_bytes = memory_budget::unlimited;
   when_full full = when_full::evict;
   std::chrono::nanoseconds max_wait = std::chrono::seconds(1);  ///< for when_full::wait, each call
@@ -65,7 +66,7 @@ struct pool_options {
   // What follows costs time: such a pool has no inline path.
 
   bool zero_on_get = false;  ///< every block is zero over its whole class when it is handed out
-  bool zero_on_put = false;  ///< and when it is taken back, for secrets; but for its first word
+  bool zero_on_put = false;  ///< and when it is taken back, for secrets; the idle mark is in its first 16 bytes then
   bool canaries = false;     ///< what lies between a block's size and the next block is checked as it is put
   /// Blocks rest for so many bytes' worth of puts before they are used again; all of their bytes are checked then.
   std::size_t quarantine_bytes = 0;

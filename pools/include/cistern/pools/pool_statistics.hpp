@@ -12,16 +12,16 @@ namespace cistern::inline v0 {
 
 /// What a pool holds of one size class, and what happened there. Blocks.
 struct class_statistics {
-  std::size_t bytes;            ///< that a block holds
-  std::size_t live;             ///< handed out
-  std::size_t cached_threads;   ///< idle, in magazines of threads
-  std::size_t cached_depot;     ///< idle, in the depot that all threads share
-  std::size_t retained;         ///< idle, in spans
-  std::uint64_t gets;           ///< blocks handed out so far
-  std::uint64_t refills;        ///< magazines that threads took from the depot
-  std::uint64_t misses;         ///< times that the depot had none, and spans had to serve
-  std::uint64_t flushes;        ///< magazines that threads gave to the depot
-  std::uint64_t trimmed;        ///< blocks that went back into spans
+  std::size_t bytes;           ///< that a block holds
+  std::size_t live;            ///< handed out
+  std::size_t cached_threads;  ///< idle, in magazines of threads
+  std::size_t cached_depot;    ///< idle, in the depot that all threads share
+  std::size_t retained;        ///< idle, in spans
+  std::uint64_t gets;          ///< blocks handed out so far
+  std::uint64_t refills;       ///< magazines that threads took from the depot
+  std::uint64_t misses;        ///< times that the depot had none, and spans had to serve
+  std::uint64_t flushes;       ///< magazines that threads gave to the depot
+  std::uint64_t trimmed;       ///< blocks that went back into spans
 };
 
 /// What a pool holds and why. One moment in each part, not one for all: while threads work, sums differ by what is on
@@ -40,12 +40,12 @@ struct pool_statistics {
   std::size_t high_water;      ///< the most that `taken` ever was
   std::uint64_t returned;      ///< so far, to the upstream and as pages to the system
 
-  std::uint64_t gets;          ///< blocks handed out so far, with large ones
+  std::uint64_t gets;  ///< blocks handed out so far, with large ones
   std::uint64_t large_gets;
-  std::uint64_t ticks;         ///< of the clock, and trims
-  std::uint64_t waits;         ///< gets that had to wait for memory
-  std::uint64_t failures;      ///< gets that got nothing
-  std::size_t threads;         ///< that have magazines; also of those that have ended, until they are used again or empty
+  std::uint64_t ticks;     ///< of the clock, and trims
+  std::uint64_t waits;     ///< gets that had to wait for memory
+  std::uint64_t failures;  ///< gets that got nothing
+  std::size_t threads;     ///< that have magazines; also of those that have ended, until they are used again or empty
 
   std::vector<class_statistics> classes;
 };

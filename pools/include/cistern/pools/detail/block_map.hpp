@@ -12,7 +12,8 @@ namespace cistern::inline v0::detail {
 
 struct span;
 
-/// Which pool, which class (by the size_step of its blocks) and which place within its span a unit of 64 KiB has. 0 for a unit that is no pool's.
+/// Which pool, which class (by the size_step of its blocks) and which place within its span a unit of 64 KiB has. 0 for
+/// a unit that is no pool's.
 struct block_tag {
   static constexpr std::uint64_t make(std::uint32_t pool, std::size_t step, std::size_t unit) noexcept {
     return static_cast<std::uint64_t>(pool) << 32 | static_cast<std::uint64_t>(step) << 16 | unit;
@@ -25,8 +26,8 @@ struct block_tag {
 /// Tells from an address whose block lies there: one table for the process, for all pools.
 ///
 /// The table of tables of tcmalloc and others: the root has an entry for each 4 GiB of addresses, a leaf one for each
-/// unit of 64 KiB in them. Leaves come from the system when memory there is first used, and stay (1 MiB of address space, of
-/// which those pages are real that describe memory of pools: 16 bytes for each 64 KiB).
+/// unit of 64 KiB in them. Leaves come from the system when memory there is first used, and stay (1 MiB of address
+/// space, of which those pages are real that describe memory of pools: 16 bytes for each 64 KiB).
 ///
 /// Threads: find() any; set() and clear() by whoever owns the units. Order: a block's owner knows it from one that knew
 /// its unit's entry, so entries are read relaxed; a pointer that is no block may see an old entry or a new one.
@@ -37,6 +38,11 @@ class CISTERN_EXPORT block_map {
   static std::uint64_t find(const void* address) noexcept {
     const leaf* const at = leaf_of(address);
     return at != nullptr ? at->tags[index_of(address)].load(std::memory_order_relaxed) : 0;
+  }
+  /// The same as find(address) == tag, for a tag that is not 0.
+  static bool is(const void* address, std::uint64_t tag) noexcept {
+    const leaf* const at = leaf_of(address);
+    return at != nullptr && at->tags[index_of(address)].load(std::memory_order_relaxed) == tag;
   }
   /// Only for addresses whose tag is not 0, by one who owns a block there or the pool's lock.
   static span* span_of(const void* address) noexcept { return leaf_of(address)->spans[index_of(address)]; }

@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Whether gets and puts are checked (see block_pool). The same for all code of a program; the build of the library says
-/// which (CISTERN_POOL_CHECKS).
+/// Whether gets and puts are checked (see block_pool). The same for all code of a program; the build of the library
+/// says which (CISTERN_POOL_CHECKS).
 #ifndef CISTERN_POOL_CHECKS
 #define CISTERN_POOL_CHECKS 1
 #endif
@@ -32,7 +32,7 @@ class pool_state;
 ///
 /// Checked at each put, also in release: that the block is one of this pool, of this class and no pointer into one
 /// (by the block_map and a multiplication), and that it is not idle already; at each get: that nobody has written to
-/// the block's first word meanwhile. An idle block holds a word that no live one does, by chance 1 in 2^64.
+/// the block's first 16 bytes meanwhile. An idle block holds a word that no live one does, by chance 1 in 2^64.
 ///
 /// Threads: get and put from any. Memory ordering: what happened before a put happens before what follows the get that
 /// hands the block out next.
@@ -49,7 +49,7 @@ class block_pool {
     auto& cache = *static_cast<thread_cache*>(words.hot_cache);
     thread_cache::bin& bin = cache.bins[step];
     void** const top = bin.top.load(std::memory_order_relaxed) - 1;
-    asymmetric_fence::store_then_light_fence(bin.top, top, true);   // [a] before the load of limit, which pairs with [b]
+    asymmetric_fence::store_then_light_fence(bin.top, top, true);  // [a] before the load of limit, which pairs with [b]
     if (top < bin.limit.load(std::memory_order_relaxed)) [[unlikely]] {
       bin.top.store(top + 1, std::memory_order_relaxed);
       return nullptr;
@@ -97,7 +97,7 @@ class block_pool {
   bool is_first_unit_block(const void* block, std::size_t step) const noexcept {
     const class_facts& facts = facts_[step];
     const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1);
-    return block_map::find(block) == facts.tag && offset * facts.magic < facts.magic;
+    return block_map::is(block, facts.tag) && offset * facts.magic < facts.magic;
   }
 
   /// The class of a block that begins in the first 64 KiB of its span, in a pool without anything special; else
@@ -111,7 +111,7 @@ class block_pool {
     return offset * facts_[step].magic < facts_[step].magic ? step : size_step::count;
   }
 
-  /// What a block's first word holds while it is idle.
+  /// What a block's first two words hold while it is idle.
   std::uint64_t idle_word(const void* block) const noexcept {
     return reinterpret_cast<std::uintptr_t>(block) + reinterpret_cast<std::uintptr_t>(this);
   }
@@ -127,35 +127,38 @@ class block_pool {
   CISTERN_EXPORT void* wake_unusual(void* block, std::size_t step) const noexcept;
   [[noreturn]] CISTERN_EXPORT void put_twice(const void* block, std::size_t step) const noexcept;
 
-  // A block from a span that may hold anything is marked by the lowest bit of its pointer: then the word is missed, and
-  // wake_unusual() sees the mark.
+  // A block from a span that may hold anything is marked by the lowest bit of its pointer. It is not looked at: a page
+  // that is first read and then written faults twice.
   void* wake(void* block, std::size_t step) const noexcept {
     unpoison(static_cast<char*>(block) - reinterpret_cast<std::uintptr_t>(block) % 2, stride_[step]);
     if constexpr (pool_checks) {
-      if (first_word(block) != idle_word(block)) [[unlikely]]
+      if (reinterpret_cast<std::uintptr_t>(block) % 2 != 0 || word(block, 0) != idle_word(block) ||
+          word(block, 1) != idle_word(block)) [[unlikely]]
         return wake_unusual(block, step);
-      set_first_word(block, 0);
+      set_word(block, 1, 0);
     }
     return block;
   }
 
   void lay_down(void* block, std::size_t step) const noexcept {
     if constexpr (pool_checks) {
-      unpoison(block, sizeof(std::uint64_t));  // one that is put twice is poisoned
-      if (first_word(block) == idle_word(block)) [[unlikely]]
+      unpoison(block, 2 * sizeof(std::uint64_t));  // one that is put twice is poisoned
+      // Not the first word: who has just written less than all of it, a byte perhaps, would have us wait for that.
+      if (word(block, 1) == idle_word(block)) [[unlikely]]
         put_twice(block, step);
-      set_first_word(block, idle_word(block));
+      set_word(block, 0, idle_word(block));
+      set_word(block, 1, idle_word(block));
     }
     poison(block, stride_[step]);
   }
 
-  static std::uint64_t first_word(const void* block) noexcept {
-    std::uint64_t word;
-    __builtin_memcpy(&word, block, sizeof word);
-    return word;
+  static std::uint64_t word(const void* block, std::size_t index) noexcept {
+    std::uint64_t value;
+    __builtin_memcpy(&value, static_cast<const char*>(block) + index * sizeof value, sizeof value);
+    return value;
   }
-  static void set_first_word(void* block, std::uint64_t word) noexcept {
-    __builtin_memcpy(block, &word, sizeof word);
+  static void set_word(void* block, std::size_t index, std::uint64_t value) noexcept {
+    __builtin_memcpy(static_cast<char*>(block) + index * sizeof value, &value, sizeof value);
   }
 
   struct class_facts {

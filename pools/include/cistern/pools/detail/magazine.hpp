@@ -87,4 +87,10 @@ struct magazine_stack {
   }
 };
 
+/// Full magazines that a thread keeps for itself, and the fewest that there were since the last tick.
+struct stash {
+  magazine_stack full;
+  std::size_t fewest = 0;
+};
+
 }  // namespace cistern::inline v0::detail

@@ -13,20 +13,21 @@
 
 namespace cistern::inline v0::detail {
 
-/// The sizes that a pool tells apart at once: the classes of four_per_doubling, without an end. So the step of a size that
-/// the compiler knows is known to it, too. Where a pool's classes are others, several steps may have one class, and
-/// classes that share a step have numbers of their own above all steps.
+/// The sizes that a pool tells apart at once: the classes of four_per_doubling, without an end. So the step of a size
+/// that the compiler knows is known to it, too. Where a pool's classes are others, several steps may have one class,
+/// and classes that share a step have numbers of their own above all steps.
 struct size_step {
   static constexpr std::size_t of(std::size_t bytes) noexcept { return quarter_steps::index_up(bytes); }
   static constexpr std::size_t first_own = quarter_steps::count;
   static constexpr std::size_t count = first_own + size_class_table::max_count;  // no step
 };
 
-/// What one thread keeps of one pool: for each size step the magazine it works with, and one before that.
+/// What one thread keeps of one pool: for each size step the magazine it works with, one before that, and some full
+/// ones.
 ///
-/// Its owner gets from the top and puts there, without a lock. Whoever takes memory back from threads that do not use it
-/// (a *visitor*) takes from below, by raising the limit: the protocol of Cilk-5's deques, with the owner's fence made
-/// light. This is the seam behind which the choice lies; pools/block_pool.md tells why.
+/// Its owner gets from the top and puts there, without a lock. Whoever takes memory back from threads that do not use
+/// it (a *visitor*) takes from below, by raising the limit: the protocol of Cilk-5's deques, with the owner's fence
+/// made light. This is the seam behind which the choice lies; pools/block_pool.md tells why.
 ///
 /// Orders: [a] the owner's store of top and [b] a visitor's store of limit, each before the other's load, by an
 /// asymmetric fence; [c] release of top in put <-> acquire in a visit [d]: the slots below it.
@@ -41,7 +42,8 @@ struct alignas(128) thread_cache {
   mutex lock;  // visitors', and the owner's when it changes magazines
 
   // Guarded by lock.
-  loaded spare[size_step::count];
+  loaded spare[size_step::count];  // full or empty, but for what a thread left behind
+  stash stashes[size_step::count];
   void** claimed[size_step::count];  // limits as they were before the visit that is under way; nullptr for none
 
   // Guarded by the pool's mutex of caches.
