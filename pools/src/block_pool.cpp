@@ -27,9 +27,19 @@ void** no_magazine() noexcept { return &nobodys.word[magazine::words]; }
 
 // What the inline code cannot finish.
 
-void* block_pool::get_slow(std::size_t step) noexcept { return pool_state::of(*this).get_slow(step); }
+// Often only because the thread has used another pool in between.
+void* block_pool::get_slow(std::size_t step) noexcept {
+  pool_state& self = pool_state::of(*this);
+  if (self.becomes_hot())
+    if (void* const block = try_get(step)) return block;
+  return self.get_slow(step);
+}
 
-void block_pool::put_slow(void* block, std::size_t step) noexcept { pool_state::of(*this).put_slow(block, step); }
+void block_pool::put_slow(void* block, std::size_t step) noexcept {
+  pool_state& self = pool_state::of(*this);
+  if (self.becomes_hot() && try_push(block, step)) return;
+  self.put_slow(block, step);
+}
 
 void block_pool::check_block(const void* block, std::size_t step) const noexcept {
   const pool_state& self = pool_state::of(*this);

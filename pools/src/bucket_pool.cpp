@@ -33,7 +33,7 @@ void* allocate_slow(block_pool& pool, std::size_t bytes, std::size_t alignment) 
   if (self.options().pass_through) return self.get_large(bytes, alignment);
   if (!self.is_plain()) return self.get_special(bytes, alignment);
   const std::size_t step = self.step_for(bytes, alignment);
-  return step != size_step::count ? self.get_slow(step) : self.get_large(bytes, alignment);
+  return step != size_step::count ? self.get(step) : self.get_large(bytes, alignment);
 }
 
 void deallocate_slow(block_pool& pool, void* block, std::size_t bytes, std::size_t alignment) noexcept {

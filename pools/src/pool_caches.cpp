@@ -9,6 +9,16 @@
 
 namespace cistern::inline v0::detail {
 
+bool pool_state::becomes_hot() noexcept {
+  thread_words& words = sync::words();
+  if (id_ == 0 || words.hot_pool == id_) return false;
+  void* const cache = thread_registry::find(instance_);
+  if (cache == nullptr) return false;
+  words.hot_cache = cache;
+  words.hot_pool = id_;
+  return true;
+}
+
 thread_cache* pool_state::cache_of_this_thread() noexcept {
   auto* cache = static_cast<thread_cache*>(thread_registry::find(instance_));
   if (cache == nullptr) {

@@ -35,6 +35,7 @@ class pool_state final : public block_pool, private ager {
   static const pool_state& of(const block_pool& pool) noexcept { return static_cast<const pool_state&>(pool); }
 
   // Blocks: block_pool.cpp.
+  bool becomes_hot() noexcept;  // false if it is this thread's hot pool already, or cannot be
   void* get_slow(std::size_t step) noexcept;
   void put_slow(void* block, std::size_t step) noexcept;
   bool is_block(const void* block, std::size_t step) const noexcept;

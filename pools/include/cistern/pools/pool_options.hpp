@@ -26,6 +26,10 @@ enum class blocks_out : std::uint8_t {
   abort,   ///< one line on standard error, and the end of the program
 };
 
+/// Four per doubling from 16 bytes to 256 KiB.
+inline constexpr size_class_table default_pool_classes =
+    four_per_doubling({.smallest = 16, .largest = std::size_t{256} << 10});
+
 /// How a bucket_pool is made. Every field has a default.
 struct pool_options {
   /// In messages and numbers, and in the list of pools when not empty. Copied, up to 31 characters.
@@ -33,7 +37,7 @@ struct pool_options {
 
   /// Block sizes: four_per_doubling, powers_of_two or a size_class_table. Larger requests go to the upstream. Blocks
   /// are cut at multiples of `alignment`, so a class holds its size rounded up to that.
-  size_class_table classes = four_per_doubling({.smallest = 16, .largest = std::size_t{256} << 10});
+  size_class_table classes = default_pool_classes;
 
   /// What every block is aligned to: a power of two from 16 to 64 KiB. 64 for whole cache lines, 4096 for direct I/O.
   std::size_t alignment = 16;

@@ -77,15 +77,8 @@ class block_pool {
   /// The same of a block that is known to be one of this class.
   [[gnu::always_inline]] void put_checked(void* block, std::size_t step) noexcept {
     lay_down(block, step);
-    const thread_words& words = sync::words();
-    if (words.hot_pool != id_) [[unlikely]]
-      return put_slow(block, step);
-    thread_cache::bin& bin = static_cast<thread_cache*>(words.hot_cache)->bins[step];
-    void** const top = bin.top.load(std::memory_order_relaxed);
-    if (magazine::full(top)) [[unlikely]]
-      return put_slow(block, step);
-    *top = block;
-    bin.top.store(top + 1, std::memory_order_release);  // [c] pairs with [d] in pool_ageing.cpp
+    if (!try_push(block, step)) [[unlikely]]
+      put_slow(block, step);
   }
 
   bool is_served_at_once(std::size_t step) const noexcept { return facts_[step].tag != 0; }
@@ -119,6 +112,20 @@ class block_pool {
  protected:
   block_pool() = default;
   ~block_pool() = default;
+
+  // Adds a block to this thread's magazine, if this is its hot pool and there is room.
+  [[gnu::always_inline]] bool try_push(void* block, std::size_t step) noexcept {
+    const thread_words& words = sync::words();
+    if (words.hot_pool != id_) [[unlikely]]
+      return false;
+    thread_cache::bin& bin = static_cast<thread_cache*>(words.hot_cache)->bins[step];
+    void** const top = bin.top.load(std::memory_order_relaxed);
+    if (magazine::full(top)) [[unlikely]]
+      return false;
+    *top = block;
+    bin.top.store(top + 1, std::memory_order_release);  // [c] pairs with [d] in pool_ageing.cpp
+    return true;
+  }
 
   // What follows is out of line, in src/block_pool.cpp.
   CISTERN_EXPORT void* get_slow(std::size_t step) noexcept;
@@ -169,8 +176,8 @@ class block_pool {
   std::uint64_t id_ = 0;  // the thread registry's, as one number; 0: nothing lies ready for anybody
   std::uint32_t plain_pool_ = ~std::uint32_t{0};  // this pool's number in tags, unless puts need more than an idle word
   // By size step; of one that is not served at once, and of all in a special pool for those who come by size, no tag.
-  class_facts facts_[size_step::count] = {};
-  std::size_t stride_[size_step::count] = {};  // bytes from block to block: what a block of the class holds
+  class_facts facts_[size_step::count + 1] = {};  // the last for magazines, which are tagged so
+  std::size_t stride_[size_step::count] = {};     // bytes from block to block: what a block of the class holds
 };
 
 // Bytes by size, of a pool that has classes for them.
