@@ -22,7 +22,17 @@ bool pool_state::age(age_level level) noexcept {
     centers_[i].return_pages(all);
     idle_left |= centers_[i].has_idle();
   }
-  return idle_left;
+  return idle_left || puts_may_come();
+}
+
+// Blocks that are out may be put into magazines that threads have, which nobody hears of: so the clock goes on for
+// them.
+bool pool_state::puts_may_come() noexcept {
+  {
+    const std::scoped_lock lock(caches_mutex_);
+    if (caches_ == nullptr) return false;
+  }
+  return live_blocks() != 0;
 }
 
 void pool_state::trim() noexcept {

@@ -11,7 +11,7 @@ namespace cistern::inline v0::detail {
 
 bool pool_state::becomes_hot() noexcept {
   thread_words& words = sync::words();
-  if (id_ == 0 || words.hot_pool == id_) return false;
+  if (id_ == nobodys || words.hot_pool == id_) return false;
   void* const cache = thread_registry::find(instance_);
   if (cache == nullptr) return false;
   words.hot_cache = cache;
@@ -29,7 +29,7 @@ thread_cache* pool_state::cache_of_this_thread() noexcept {
       return nullptr;
     }
   }
-  if (id_ != 0) {
+  if (id_ != nobodys) {
     thread_words& words = sync::words();
     words.hot_cache = cache;
     words.hot_pool = id_;

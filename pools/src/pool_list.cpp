@@ -38,7 +38,11 @@ void pool_list::remove(pool_state& pool) noexcept {
 }
 
 bool pool_list::name_of(std::uint32_t number, char (&name)[32]) noexcept {
-  const std::scoped_lock lock(list_mutex);
+  // The caller ends the program and may hold any lock: it must not wait for long.
+  constexpr int patience = 1000;
+  std::unique_lock lock(list_mutex, std::defer_lock);
+  for (int i = 0; i < patience && !lock.try_lock(); ++i) sync::yield();
+  if (!lock.owns_lock()) return false;
   const pool_state* at = first;
   while (at != nullptr && at->number() != number) at = at->next_pool;
   if (at != nullptr) std::memcpy(name, at->name(), sizeof name);

@@ -171,7 +171,7 @@ pool_state::~pool_state() {
 void pool_state::close() noexcept {
   if (options_.clock != nullptr) options_.clock->remove(*this);
   thread_registry::leave(instance_);
-  id_ = 0;
+  id_ = nobodys;
   {
     const std::scoped_lock lock(caches_mutex_);
     closed_ = true;

@@ -119,6 +119,7 @@ class pool_state final : public block_pool, private ager {
   bool is_empty(const thread_cache& cache) noexcept;
   void dissolve_depots(bool all) noexcept;
   void shrink_empties(bool all) noexcept;
+  bool puts_may_come() noexcept;
 
   void* get_guarded(std::size_t bytes, std::size_t alignment) noexcept;
   void put_guarded(const large_blocks::record& gone) noexcept;

@@ -66,7 +66,7 @@ class CISTERN_EXPORT bucket_pool final : public std::pmr::memory_resource {
 
   // As std::pmr::memory_resource's, without the virtual call.
 
-  /// Throws std::bad_alloc, and std::invalid_argument when the alignment is not a power of two.
+  /// Throws std::bad_alloc, and std::invalid_argument when an alignment above 16 is not a power of two.
   [[nodiscard]] void* allocate(std::size_t bytes, std::size_t alignment = default_alignment) {
     void* const block = try_allocate(bytes, alignment);
     if (block == nullptr) [[unlikely]]

@@ -173,7 +173,9 @@ class block_pool {
     std::uint64_t magic;  // ceil(2^64 / stride): a number n < 2^32 is a multiple of it exactly if n * magic < magic
   };
 
-  std::uint64_t id_ = 0;  // the thread registry's, as one number; 0: nothing lies ready for anybody
+  static constexpr std::uint64_t nobodys = 1;  // no pool's number, nor that of a thread without a hot pool
+
+  std::uint64_t id_ = nobodys;  // the thread registry's number; nobodys: nothing lies ready for anybody
   std::uint32_t plain_pool_ = ~std::uint32_t{0};  // this pool's number in tags, unless puts need more than an idle word
   // By size step; of one that is not served at once, and of all in a special pool for those who come by size, no tag.
   class_facts facts_[size_step::count + 1] = {};  // the last for magazines, which are tagged so
@@ -187,7 +189,7 @@ CISTERN_EXPORT void deallocate_slow(block_pool& pool, void* block, std::size_t b
 CISTERN_EXPORT void deallocate_unsized_slow(block_pool& pool, void* block) noexcept;
 CISTERN_EXPORT std::size_t usable_bytes(block_pool& pool, const void* block) noexcept;
 
-/// nullptr when there is no memory, or the alignment is no power of two.
+/// nullptr when there is no memory, or an alignment above 16 is no power of two.
 [[gnu::always_inline]] inline void* allocate(block_pool& pool, std::size_t bytes, std::size_t alignment) noexcept {
   if (alignment <= alignof(std::max_align_t)) [[likely]]
     if (void* const block = pool.try_get(size_step::of(bytes))) [[likely]]
