@@ -3,8 +3,10 @@
 
 #include <workloads/catalogue.hpp>
 #include <workloads/timeline.hpp>
+#include <workloads/workloads.hpp>
 
 #include <cstdint>
+#include <vector>
 
 namespace cistern::perf {
 
@@ -41,6 +43,8 @@ class activity {
   virtual void leave(int thread) = 0;
   /// Gives back what can be, when all threads have left.
   virtual void trim() = 0;
+  /// How full the contender's size classes are; empty when it cannot tell. No thread is in a unit.
+  virtual std::vector<class_fill> classes() const = 0;
 };
 
 }  // namespace cistern::perf

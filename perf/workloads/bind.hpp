@@ -52,6 +52,12 @@ class bound final : public activity {
   void drain(int thread) override { seat_of(thread).shape->drain(*seat_of(thread).memory); }
   void leave(int thread) override { seat_of(thread).memory.reset(); }
   void trim() override { contender_.trim(); }
+  std::vector<class_fill> classes() const override {
+    if constexpr (requires(const Contender& contender) { contender.classes(); })
+      return contender_.classes();
+    else
+      return {};
+  }
 
  private:
   // Threads must not share cache lines because of us.
@@ -122,7 +128,10 @@ std::unique_ptr<activity> make_activity(const stage& on, observer* by) {
 ///   or throws std::bad_alloc when there is none, `deallocate(block, bytes)`, and where they mean something `trim()`
 ///   (blocks may be live) and `all_freed()` (none of this thread is). Copyable, for another thread, when blocks may be
 ///   freed elsewhere;
-/// - `trim()`, called when nothing is live and no memory object exists.
+/// - `trim()`, called when nothing is live and no memory object exists;
+/// - where it is a pool that can tell, `std::vector<class_fill> classes() const`: the size classes of which it holds
+///   blocks, smallest first. Called once a pass, on the main thread, while the others are between two units and all
+///   that they hold is live.
 template <class Contender>
 void add(contender_info info, std::string_view tunables = {}) {
   add_contender({std::move(info), Contender::can, tunables, &make_activity<Contender>});

@@ -152,6 +152,7 @@ class pass {
     result.voluntary_switches = now.voluntary_switches - used_before_.voluntary_switches;
     result.involuntary_switches = now.involuntary_switches - used_before_.involuntary_switches;
     result.rss_peak = peak_rss_bytes();
+    result.classes = work_.classes();  // last: it allocates
   }
 
   // Constant after construction.

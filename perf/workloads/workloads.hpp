@@ -66,6 +66,14 @@ struct latency_percentiles {
   double p50 = 0, p99 = 0, p999 = 0, max = 0;
 };
 
+/// What a pool holds of one size class, in blocks.
+struct class_fill {
+  std::size_t bytes = 0;  ///< that a block of the class holds
+  std::size_t live = 0;
+  // Idle: in magazines of threads, in the depot that they share, and in the spans that blocks are cut from.
+  std::size_t cached_threads = 0, cached_depot = 0, retained = 0;
+};
+
 struct cell_result {
   // The throughput pass, over all threads. One operation is one allocation with its free.
   std::uint64_t operations = 0;
@@ -76,6 +84,8 @@ struct cell_result {
   // Of the process, in bytes: before the contender is first used, at most, with every block freed, and trimmed.
   std::size_t rss_before = 0, rss_peak = 0, rss_drained = 0, rss_trimmed = 0;
   std::vector<memory_sample> memory;  ///< empty unless the workload samples it
+  // At the end of the throughput pass, before the blocks are freed; empty for contenders that cannot tell.
+  std::vector<class_fill> classes;
   // A second, shorter pass in which some calls are timed, allocations and frees alike; without the clock's own cost.
   latency_percentiles latency_ns;
 };

@@ -175,6 +175,26 @@ TEST(run_cell, samples_memory_in_the_workloads_that_are_about_it) {
     EXPECT_GT(run_cell(small_cell(name, plain_malloc())).memory.size(), 2u) << name;
 }
 
+TEST(run_cell, tells_the_size_classes_of_a_pool_before_its_blocks_are_freed) {
+  for (const char* pool : {"bucket-pool", "bucket-pool-pmr"})
+    for (const int threads : {1, 2}) {
+      SCOPED_TRACE(std::string(pool) + " with " + std::to_string(threads) + " threads");
+      const cell_result cell = run_cell(small_cell("slots", pool, threads));
+      ASSERT_GT(cell.classes.size(), 5u);
+      EXPECT_TRUE(std::ranges::is_sorted(cell.classes, {}, &class_fill::bytes));
+      std::size_t live = 0;
+      for (const class_fill& each : cell.classes) {
+        EXPECT_GT(each.live + each.cached_threads + each.cached_depot + each.retained, 0u) << each.bytes;
+        live += each.live;
+      }
+      EXPECT_EQ(live, static_cast<std::size_t>(threads) * 100);  // all slots of the small cell
+    }
+}
+
+TEST(run_cell, tells_no_size_classes_of_an_allocator_that_cannot) {
+  EXPECT_THAT(run_cell(small_cell("slots", plain_malloc())).classes, IsEmpty());
+}
+
 class each_workload : public testing::TestWithParam<workload_info> {
  protected:
   static void run_all(bool verify) {

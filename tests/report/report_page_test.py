@@ -77,6 +77,11 @@ def measured(doc, workload=None, threads=1):
     return counts
 
 
+def pool_cell(doc, workload, contender, threads):
+    return next(cell for cell in doc["cells"]
+                if (cell["workload"], cell["contender"], cell["threads"]) == (workload, contender, threads))
+
+
 class EveryChart(unittest.TestCase):
     def setUp(self):
         self.dom = shown("full", "theme=light")
@@ -91,8 +96,8 @@ class EveryChart(unittest.TestCase):
         self.assertEqual(named - {"live", "baseline"}, set(expected))
 
     def test_has_the_charts_and_nothing_else(self):
-        self.assertEqual(list(self.charts), ["speed", "threads", "memory", "returned", "latency", "tradeoff",
-                                             "program-0", "program-1", "program-2", "program-3"])
+        self.assertEqual(list(self.charts), ["speed", "threads", "memory", "returned", "classes", "latency",
+                                             "tradeoff", "program-0", "program-1", "program-2", "program-3"])
         for name, chart in self.charts.items():
             self.assertEqual(len(list(chart.all("svg"))), 1, name)
 
@@ -123,6 +128,25 @@ class EveryChart(unittest.TestCase):
         self.assert_marks("returned", {name: 2 for name in there})
         for name in there:  # the ring and the line
             self.assertEqual(painted(self.charts["returned"], "stroke", self.colours[name]), 2, name)
+
+    def test_class_fill_has_a_row_for_each_class_and_its_parts_in_shades_of_the_pools_colour(self):
+        chart = self.charts["classes"]
+        fills = pool_cell(document("full"), "larson", "bucket-pool", 1)["classes"]
+        parts = ("live", "cached_threads", "cached_depot", "retained")
+        bars = sum(1 for fill in fills for part in parts if fill[part])
+        in_legend = len(parts)
+        self.assertEqual(painted(chart, "stroke", self.colours["bucket-pool"]), bars + in_legend)
+        self.assertEqual(painted(chart, "fill", self.colours["bucket-pool"]),
+                         sum(1 for fill in fills if fill["live"]) + 1)
+        legend = {"live", "cached in threads", "cached in the depot", "retained in spans"}
+        self.assertEqual(set(json.loads(chart.attributes["data-series"])) - {"together"}, legend)
+        rows = {f"{fill['bytes']} B" for fill in fills if fill["bytes"] < 1000}
+        self.assertLessEqual(legend | rows, set(texts(chart)))
+
+    def test_class_fill_offers_the_pools_and_no_other_contender(self):
+        select = next(one for one in self.dom.by_id("classes").with_attribute("data-select")
+                      if one.attributes["data-select"] == "contender")
+        self.assertEqual([one.text for one in select.all("option")], ["bucket-pool", "bucket-pool-pmr"])
 
     def test_latency_has_four_percentiles(self):
         self.assert_marks("latency", {name: 4 for name in measured(document("full"), "larson")})
@@ -192,7 +216,7 @@ class ThePage(unittest.TestCase):
         tips = driven("full")[1]["tips"]
         self.assertEqual(list(tips), list(charts(shown("full"))))
         for chart, words in tips.items():
-            self.assertRegex(words, r"[0-9] (ns|µs|ms|s|MiB|M/s|k/s)\b", chart)
+            self.assertRegex(words, r"[0-9] (ns|µs|ms|s|KiB|MiB|M/s|k/s)\b", chart)
 
     def test_is_dark_where_asked(self):
         light, dark = colours(shown("full", "theme=light")), colours(shown("full", "theme=dark"))
@@ -204,6 +228,10 @@ class ThePage(unittest.TestCase):
         visible = [one.attributes["id"] for one in dom.all("section") if "hidden" not in one.attributes]
         self.assertEqual(visible, ["speed"])
         self.assertNotIn("floor", json.loads(charts(dom)["speed"].attributes["data-series"]))
+
+    def test_shows_the_fill_of_a_pool_that_is_not_left_out(self):
+        chart = charts(shown("full", "theme=light&hide=bucket-pool"))["classes"]
+        self.assertGreater(painted(chart, "fill", colours(shown("full", "theme=light"))["bucket-pool-pmr"]), 1)
 
 
 class Words(unittest.TestCase):
@@ -279,6 +307,11 @@ class DocumentsOfAnyShape(unittest.TestCase):
     def test_no_memory_over_time_gives_no_such_chart(self):
         self.assertNotIn("memory", charts(shown("no_memory")))
         self.assertIn("returned", charts(shown("no_memory")))
+
+    def test_no_contender_that_tells_its_classes_gives_no_such_chart(self):
+        for name in ("one_thread", "one_contender", "nothing"):
+            self.assertNotIn("classes", charts(shown(name)), name)
+            self.assertIsNone(shown(name).by_id("classes"), name)
 
     def test_programs_alone_give_their_charts(self):
         self.assertEqual(list(charts(shown("programs_only"))), ["tradeoff", "program-0"])

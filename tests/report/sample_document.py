@@ -23,9 +23,11 @@ CONTENDERS = [
     ("pages", "allocator", "", 1800, 2100, 0.80, 1.60),
     ("pages-thp", "allocator", "", 1900, 2400, 0.80, 2.10),
     ("pages-huge", "allocator", "", 2300, 2500, 0.80, 2.40),
-    ("pmr-unsynchronized", "pmr", "libstdc++ 12", 70, 202, None, 1.34),
-    ("pmr-synchronized", "pmr", "libstdc++ 12", 159, 271, 3.00, 1.34),
+    ("pmr-unsync", "pmr", "libstdc++ 12", 70, 202, None, 1.34),
+    ("pmr-sync", "pmr", "libstdc++ 12", 159, 271, 3.00, 1.34),
     ("pmr-monotonic", "pmr", "libstdc++ 12", 6, 9, None, 3.00),
+    ("bucket-pool", "pool", "", 5, 9, 0.04, 1.12),
+    ("bucket-pool-pmr", "pool", "", 7, 11, 0.04, 1.12),
     ("floor", "floor", "", 2.9, 2.9, 0.02, 1.05),
 ]
 
@@ -62,6 +64,18 @@ def memory_series(noise, seconds, live_mib, overhead):
     return samples
 
 
+def class_fill(noise, live_mib, threads):
+    """Four classes for each doubling from 64 B on, as many as the workload has use for; the depot has some of them."""
+    sizes = [base * quarter // 4 for base in (64 << power for power in range(9)) for quarter in (4, 5, 6, 7)]
+    classes = []
+    for place, size in enumerate(sizes[:4 + live_mib // 2 if live_mib else 1]):
+        live = int((live_mib or 0.1) * MIB * noise.uniform(0.2, 1) / 20 / size)
+        classes.append({"bytes": size, "live": live, "cached_threads": noise.randrange(62 * threads),
+                        "cached_depot": 61 * noise.randrange(4) if place % 3 == 0 else 0,
+                        "retained": noise.randrange(1 + (256 << 10) // size)})
+    return classes
+
+
 def measured_round(noise, workload, contender, threads):
     _, _, _, weight, big, live_mib = workload
     _, _, _, small_ns, big_ns, slowdown, overhead = contender
@@ -94,9 +108,12 @@ def measured_cell(noise, workload, contender, threads, rounds):
         median[field] = statistics.median(one[field] for one in done)
     for field in ("p50", "p99", "p999", "max"):
         median[field] = statistics.median(one["latency_ns"][field] for one in done)
-    return {"workload": workload[0], "contender": contender[0], "threads": threads, "status": "ok", "reason": "",
+    made = {"workload": workload[0], "contender": contender[0], "threads": threads, "status": "ok", "reason": "",
             "rounds": done, "median": median, "spread": {"low": times[0], "high": times[-1]},
             "memory": done[0]["memory"]}
+    if contender[1] == "pool":
+        made["classes"] = class_fill(noise, workload[5], threads)
+    return made
 
 
 def absent_cell(workload, contender, threads, status, reason):
@@ -218,6 +235,9 @@ def hostile():
     del made["machine"]["kernel"]
     made["cells"][0].update(median={"ns_per_operation": 0}, spread=None, memory=None)
     made["cells"][1].update(status="failed", reason=bad)
+    pools = [cell for cell in made["cells"] if "classes" in cell]
+    pools[0]["classes"] = None
+    pools[1]["classes"] += [{}, {"bytes": 0, "live": 5}, {"bytes": 48, "live": None, "retained": 7}]
     made["cells"].append(dict(made["cells"][2], workload=bad))
     made["cells"].append({"workload": "pair/64", "contender": bad, "threads": 1, "status": "ok", "reason": "",
                           "rounds": [], "median": {}, "spread": {}, "memory": []})

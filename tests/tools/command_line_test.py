@@ -173,7 +173,8 @@ class Workloads(TestCase):
         self.assertGreaterEqual(len(measured), 2)
         for cell in measured:
             self.assertEqual(
-                set(cell), {"workload", "contender", "threads", "status", "reason", "rounds", "median", "spread", "memory"})
+                set(cell) - {"classes"},  # only pools have them
+                {"workload", "contender", "threads", "status", "reason", "rounds", "median", "spread", "memory"})
             self.assertEqual(len(cell["rounds"]), 3)
             times = sorted(cell["threads"] * r["seconds"] * 1e9 / r["operations"] for r in cell["rounds"])
             self.assertAlmostEqual(cell["median"]["ns_per_operation"], times[1], delta=1e-6 * times[1])
@@ -190,6 +191,13 @@ class Workloads(TestCase):
         [verdict] = document["verdicts"]
         self.assertEqual(set(verdict), {"workload", "threads", "best", "difference", "text"})
         self.assertTrue(set(verdict["best"]) <= {cell["contender"] for cell in measured})
+
+    def test_give_the_size_classes_of_pools_alone(self):
+        document, _ = self.document(
+            "--workload", "pair/64", "--contender", "bucket-pool", "floor", "--threads", "1", "--rounds", "1", *TINY)
+        pool, floor = document["cells"]
+        self.assertEqual([one["bytes"] for one in pool["classes"]], [64])
+        self.assertNotIn("classes", floor)
 
     def test_take_only_the_contenders_that_are_named(self):
         document, _ = self.document("--workload", "pair/64", "--contender", "floor", "--rounds", "1", *TINY)

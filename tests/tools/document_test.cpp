@@ -53,4 +53,20 @@ TEST(document, has_the_curve_of_memory_once_and_not_with_every_round) {
     EXPECT_TRUE(round.at("memory").empty());
 }
 
+TEST(document, has_the_size_classes_of_the_median_round_once_and_not_with_every_round) {
+  comparison found = with_samples(1, 0);
+  for (std::size_t i = 0; i < 3; ++i) {
+    found.cells[0].rounds[i].seconds = i == 1 ? 5 : static_cast<double>(7 * i);  // 0, 5, 14
+    found.cells[0].rounds[i].classes = {{.bytes = 64, .live = i}};
+  }
+  const json cell = written(found).at("cells").at(0);
+  EXPECT_EQ(cell.at("classes"),
+            json::parse(R"([{"bytes":64,"live":1,"cached_threads":0,"cached_depot":0,"retained":0}])"));
+  for (const json& round : cell.at("rounds")) EXPECT_FALSE(round.contains("classes"));
+}
+
+TEST(document, does_not_mention_the_size_classes_of_who_cannot_tell_them) {
+  EXPECT_FALSE(written(with_samples(1, 0)).at("cells").at(0).contains("classes"));
+}
+
 }  // namespace

@@ -36,6 +36,25 @@ void each_latency_field(Latency& latency, Visit visit) {
   visit("max", latency.max);
 }
 
+template <class Fill, class Visit>
+void each_class_field(Fill& fill, Visit visit) {
+  visit("bytes", fill.bytes);
+  visit("live", fill.live);
+  visit("cached_threads", fill.cached_threads);
+  visit("cached_depot", fill.cached_depot);
+  visit("retained", fill.retained);
+}
+
+json to_json(const std::vector<perf::class_fill>& classes) {
+  json list = json::array();
+  for (const perf::class_fill& each : classes) {
+    json object;
+    each_class_field(each, [&](const char* name, const auto& value) { object[name] = value; });
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
 }  // namespace
 
 json cell_to_json(const perf::cell_result& result) {
@@ -46,6 +65,7 @@ json cell_to_json(const perf::cell_result& result) {
     memory.push_back({{"seconds", sample.seconds}, {"live_bytes", sample.live_bytes}, {"rss_bytes", sample.rss_bytes}});
   object["latency_ns"] = std::move(latency);
   object["memory"] = std::move(memory);
+  if (!result.classes.empty()) object["classes"] = to_json(result.classes);
   return object;
 }
 
@@ -59,6 +79,10 @@ perf::cell_result cell_from_json(std::string_view text) try {
     result.memory.push_back({.seconds = sample.at("seconds").get<double>(),
                              .live_bytes = sample.at("live_bytes").get<std::size_t>(),
                              .rss_bytes = sample.at("rss_bytes").get<std::size_t>()});
+  if (const auto classes = object.find("classes"); classes != object.end())
+    for (const json& one : *classes)
+      each_class_field(result.classes.emplace_back(),
+                       [&](const char* name, auto& value) { one.at(name).get_to(value); });
   return result;
 } catch (const json::exception& error) {
   throw std::runtime_error(std::string("not the result of a cell: ") + error.what());

@@ -81,15 +81,19 @@ std::vector<perf::memory_sample> thinned(const std::vector<perf::memory_sample>&
   return kept;
 }
 
-// The curve of memory is kept for the median round only: it is most of the document.
+// The curve of memory and the size classes are kept for the median round only: they are most of the document.
 json round_json(perf::cell_result round) {
   round.memory.clear();
+  round.classes.clear();
   return cell_to_json(round);
 }
 
-json memory_json(perf::cell_result round) {
+// What a cell has of its median round: the curve of memory, and its size classes where it tells them.
+void add_median_round(json& cell, perf::cell_result round) {
   round.memory = thinned(round.memory);
-  return cell_to_json(round).at("memory");
+  const json whole = cell_to_json(round);
+  for (const char* list : {"memory", "classes"})
+    if (whole.contains(list)) cell[list] = whole.at(list);
 }
 
 json to_json(const cell& cell) {
@@ -103,7 +107,8 @@ json to_json(const cell& cell) {
     for (const named_figure& figure : cell_figures) medians[figure.name] = number(median(values(cell, figure.of)));
   object["median"] = std::move(medians);
   object["spread"] = to_json(spread(values(cell, ns_per_operation)));
-  object["memory"] = cell.rounds.empty() ? json::array() : memory_json(median_round(cell));
+  object["memory"] = json::array();
+  if (!cell.rounds.empty()) add_median_round(object, median_round(cell));
   return object;
 }
 

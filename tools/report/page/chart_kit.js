@@ -22,7 +22,7 @@ function shorten(text, pixels) {
   return shown;
 }
 
-function chartOption(parts) {
+function chartOption({tooltip: look, ...parts}) {
   return {
     animation: false,
     textStyle: {fontFamily: FONT, color: themeColour('ink')},
@@ -34,6 +34,7 @@ function chartOption(parts) {
       padding: [8, 10],
       extraCssText: 'box-shadow: 0 4px 16px rgb(0 0 0 / 0.18)',
       formatter: (mark) => mark.data?.tip?.() ?? '',
+      ...look,
     },
     ...parts,
   };

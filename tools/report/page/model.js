@@ -27,6 +27,7 @@ function withEveryList(doc) {
                                 median: cell.median ?? {},
                                 spread: cell.spread ?? {},
                                 memory: cell.memory ?? [],
+                                classes: cell.classes ?? [],
                               }));
   full.programs =
       full.programs.map((program) => ({

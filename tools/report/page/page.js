@@ -3,7 +3,7 @@
 // sections alone and ?hide=floor,pages starts with those contenders switched off: for pictures and tests.
 'use strict';
 
-const CHARTS = [speedPanel, threadsPanel, memoryPanel, returnedPanel, latencyPanel, tradeoffPanel];
+const CHARTS = [speedPanel, threadsPanel, memoryPanel, returnedPanel, classesPanel, latencyPanel, tradeoffPanel];
 
 function listed(name) {
   return (new URLSearchParams(location.search).get(name) ?? '').split(',').filter(Boolean);

@@ -37,15 +37,16 @@ const KNOWN = {
   'pages': ['#d55e00', '#ff8243', 'down'],
   'pages-thp': ['#a34700', '#d96b2b', 'left'],
   'pages-huge': ['#f0884a', '#ffb48a', 'right'],
-  'pmr-unsynchronized': ['#882255', '#e07bb0', 'plus'],
-  'pmr-synchronized': ['#b04a9a', '#c894e8', 'cross'],
+  'pmr-unsync': ['#882255', '#e07bb0', 'plus'],
+  'pmr-sync': ['#b04a9a', '#c894e8', 'cross'],
   'pmr-monotonic': ['#d184b8', '#f2b3dc', 'star'],
+  'bucket-pool': ['#5b3fa8', '#a78bfa', 'square'],
+  'bucket-pool-pmr': ['#8f78d6', '#cfc0ff', 'diamond'],
   'floor': ['#8b97a5', '#77828f', 'bar'],
 };
 
 // For contenders that came later: taken in order of appearance.
 const SPARE = [
-  ['#5b3fa8', '#a78bfa', 'square'],
   ['#0e8fa8', '#4fd0e6', 'diamond'],
   ['#8c510a', '#d8a05c', 'up'],
   ['#b8324f', '#ff8fa3', 'circle'],
