@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The README's example: containers on an allocator that is chosen by name.
+// The README's example: a pool in each of its forms, on an allocator that is chosen by name.
 #include <cistern/allocators/backend_registry.hpp>
-#include <cistern/allocators/statistics_resource.hpp>
+#include <cistern/pools/allocator.hpp>
+#include <cistern/pools/bucket_pool.hpp>
 
 #include <iostream>
 #include <memory_resource>
@@ -9,14 +10,17 @@
 #include <vector>
 
 int main(int argc, char** argv) {
-  cistern::backend_resource& memory = cistern::backend(argc > 1 ? argv[1] : "system");  // or "jemalloc", "pages" ...
-  cistern::statistics_resource counted(&memory);
-
+  cistern::bucket_pool pool({
+      .name = "requests",
+      .upstream = &cistern::backend(argc > 1 ? argv[1] : "pages"),  // or "system", "jemalloc", "mimalloc" ...
+  });
   {
-    std::pmr::vector<std::pmr::string> lines(&counted);
-    for (int i = 0; i < 1000; ++i) lines.emplace_back("each line, and the vector of them, comes from the backend");
-    std::cout << memory.name() << ' ' << memory.version() << ": " << to_string(counted.snapshot()) << '\n';
+    std::pmr::vector<std::pmr::string> lines(&pool);  // as a std::pmr::memory_resource
+    for (int i = 0; i < 1000; ++i) lines.emplace_back("each line, and the vector of them, comes from the pool");
+    std::vector<int, cistern::allocator<int>> numbers(1000, 0, pool);  // without a virtual call
+    cistern::buffer block = pool.get(1500);  // 1500 bytes in a block of 1536, which puts itself back
+    std::cout << block.size() << " of " << block.capacity() << " bytes\n" << to_string(pool.statistics()) << '\n';
   }
-  memory.trim();  // free memory back to the system, where the allocator can
-  return counted.snapshot().live_bytes == 0 ? 0 : 1;
+  pool.trim();  // all that is idle goes back now, instead of within three ticks of a second
+  return pool.statistics().live == 0 ? 0 : 1;
 }
