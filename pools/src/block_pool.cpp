@@ -181,7 +181,9 @@ bool pool_state::wait_a_little(sync::clock::time_point deadline) noexcept {
 // Putting.
 
 void pool_state::put_slow(void* block, std::size_t step) noexcept {
-  thread_cache* const cache = cache_of_this_thread();
+  // Caches are gone once the pool has ended, and threads' words may still lead to them.
+  const bool ended = blocks_out_.load(std::memory_order_relaxed) != 0;
+  thread_cache* const cache = ended ? nullptr : cache_of_this_thread();
   if (cache != nullptr)
     put_cached(*cache, block, step);
   else

@@ -182,8 +182,7 @@ void pool_state::close() noexcept {
   const std::size_t out = live_blocks();
   if (out == 0 && large_.read().live_blocks == 0) return destroy();
   report_blocks_out();
-  // Those who put the last ones take the pool along. Large blocks are not waited for: their memory is the upstream's,
-  // and the pool's record of it goes now.
+  // Who puts the last one takes the pool along.
   blocks_out_.store(out + large_.read().live_blocks, std::memory_order_relaxed);
 }
 

@@ -1,21 +1,38 @@
 # SPDX-License-Identifier: MIT
-# Mistakes that the tests beside this file must find: in the epoch's sources, and in what they are made of.
+# Mistakes that the tests beside this file must find: in the epoch's sources, and in what they are made of. Those in the
+# pools are in pool_mutants.cmake.
 
 add_custom_target(schedules_mutants)
 
-# schedules_mutant(<name> FILE <source> TEXT <text> BECOMES <text> TEST <test> FAILS <message>)
+# schedules_mutant(<name> FILE <source> TEXT <text> BECOMES <text> [AND <text> AND_BECOMES <text>] [USERS <source>]
+#                  TEST <test> FAILS <message>)
 #
-# The same program with a mistake in one source: the test must find it, and fail with this message.
+# The same program with a mistake in one source: the test must find it, and fail with this message. A source of the
+# pools is given as pools/<name>; a header as include/<path>, with the one source beside this file that is compiled with
+# it.
 function(schedules_mutant name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILE;TEXT;BECOMES;TEST;FAILS" "")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILE;TEXT;BECOMES;AND;AND_BECOMES;USERS;TEST;FAILS" "")
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
+  set(copy ${folder}/${arg_FILE})
   set(source ${core}/${arg_FILE})
+  if(arg_FILE MATCHES "^(pools|include)/")
+    set(source ${small}/${arg_FILE})
+  endif()
+  if(DEFINED arg_AND)
+    schedules_copy(${source} ${copy} "${arg_TEXT}" "${arg_BECOMES}" "${arg_AND}" "${arg_AND_BECOMES}")
+  else()
+    schedules_copy(${source} ${copy} "${arg_TEXT}" "${arg_BECOMES}")
+  endif()
+  set(compiled ${copy})
+  if(DEFINED arg_USERS)
+    set(compiled ${CMAKE_CURRENT_SOURCE_DIR}/${arg_USERS})
+  endif()
+  get_filename_component(replaced ${compiled} NAME)
   set(target schedules_mutant_${name})
-  set(copy ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name}/${arg_FILE})
-  schedules_copy(${source} ${copy} "${arg_TEXT}" "${arg_BECOMES}")
-  add_executable(${target} ${copy} $<FILTER:$<TARGET_OBJECTS:schedules_objects>,EXCLUDE,/${arg_FILE}\\.o$>)
+  add_executable(${target} ${compiled} $<FILTER:$<TARGET_OBJECTS:schedules_objects>,EXCLUDE,/${replaced}\\.o$>)
   cistern_target_options(${target})
-  target_compile_options(${target} PRIVATE -Wno-unused)  # what the mistake leaves over
-  target_include_directories(${target} PRIVATE ${small})
+  target_compile_options(${target} PRIVATE -Wno-unused -Wno-stringop-overflow)  # what the mistake leaves over
+  target_include_directories(${target} BEFORE PRIVATE ${folder}/include ${small})
   target_link_libraries(${target} PRIVATE schedules_options)
   add_test(NAME schedules.finds_mutant_${name} COMMAND ${target} --gtest_filter=${arg_TEST})
   set_tests_properties(schedules.finds_mutant_${name} PROPERTIES TIMEOUT 300

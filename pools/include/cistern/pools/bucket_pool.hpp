@@ -29,11 +29,11 @@ namespace cistern::inline v0 {
 ///
 /// Threads: all functions from any, also in thread-local and static destructors, and in the child of a fork. What
 /// happened before a put happens before what follows the get that hands the block out next. Lifetime: the upstream
-/// outlives it. When it ends, blocks that are out are reported (options: at_end); their memory stays, and buffers,
-/// allocators and free() through them may still put them.
+/// outlives it. When it ends, blocks that are out are reported (options: at_end); their memory stays, and buffers and
+/// allocators may still put them, though not while the destructor runs.
 ///
-/// Complexity: O(1); a get or put takes a block from this thread's magazine or adds it there (about 1.5 ns each on a
-/// 2020s machine, perf/pools/bucket_pool_bench.cpp), takes a lock once in up to 61, and calls the upstream for chunks.
+/// Complexity: O(1); a get or put takes a block from this thread's magazine or adds it there (about 1 ns each on a
+/// 2020s machine, perf/pools/bucket_pool_bench.cpp), takes a lock once in up to 62, and calls the upstream for chunks.
 /// Puts allocate nothing that they need. Failure: allocate() throws std::bad_alloc, try_ functions return nullptr or an
 /// empty buffer. Sizes above the largest class, and alignments above 64 KiB, go to the upstream and are counted.
 ///
