@@ -4,8 +4,8 @@
 // is free, since an ager may run user code, which may make and destroy pools: the one that is told stays in the list,
 // and remove() waits for it.
 #include <cistern/allocators/ageing_clock.hpp>
-#include <cistern/allocators/detail/fatal.hpp>
-#include <cistern/allocators/detail/immortal.hpp>
+#include <cistern/allocators/fatal.hpp>
+#include <cistern/allocators/immortal.hpp>
 
 #include <mutex>
 #include <new>

@@ -11,7 +11,7 @@
 #include <cistern/allocators/arena.hpp>
 #include <cistern/allocators/backend_registry.hpp>
 #include <cistern/allocators/background_reclaimer.hpp>
-#include <cistern/allocators/detail/fatal.hpp>
+#include <cistern/allocators/fatal.hpp>
 
 #include <algorithm>
 #include <bit>

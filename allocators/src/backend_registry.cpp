@@ -7,7 +7,7 @@
 // Invariants: I1 a node is complete before it is reachable; I2 a reachable node never changes.
 // Orders: [a] release in the constructor <-> acquire in first() [b].
 #include <cistern/allocators/backend_registry.hpp>
-#include <cistern/allocators/detail/immortal.hpp>
+#include <cistern/allocators/immortal.hpp>
 #include <cistern/allocators/pages_backend.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/allocators/system_backend.hpp>

@@ -26,7 +26,7 @@
 //         its poll(), by the locks of the system calls. Everything else is guarded by control, or ordered by the join.
 #include <cistern/allocators/ageing_clock.hpp>
 #include <cistern/allocators/background_reclaimer.hpp>
-#include <cistern/allocators/detail/fork_handlers.hpp>
+#include <cistern/allocators/fork_handlers.hpp>
 #include <cistern/allocators/memory_pressure.hpp>
 #include <cistern/allocators/mutex.hpp>
 

@@ -6,7 +6,7 @@
 // Orders: [q] acquire in wait_for_reclaimers() <-> release in end_reclaiming() [p], epoch_reclaim.cpp: the effects of
 //         the deleters that others ran. [s] acquire in is_idle() <-> release in free_bag() [r], there too.
 #include "epoch_state.hpp"
-#include <cistern/allocators/detail/fatal.hpp>
+#include <cistern/allocators/fatal.hpp>
 #include <cistern/allocators/retire_list.hpp>
 
 #include <mutex>

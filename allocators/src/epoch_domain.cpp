@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "epoch_state.hpp"
-#include <cistern/allocators/detail/fatal.hpp>
-#include <cistern/allocators/detail/immortal.hpp>
 #include <cistern/allocators/epoch_guard.hpp>
 #include <cistern/allocators/epoch_hold.hpp>
+#include <cistern/allocators/fatal.hpp>
+#include <cistern/allocators/immortal.hpp>
 #include <cistern/allocators/retire_list.hpp>
 
 #include <cstdio>

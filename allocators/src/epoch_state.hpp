@@ -3,8 +3,8 @@
 
 #include <cistern/allocators/ageing_clock.hpp>
 #include <cistern/allocators/detail/epoch_slot.hpp>
-#include <cistern/allocators/detail/fork_handlers.hpp>
 #include <cistern/allocators/epoch_domain.hpp>
+#include <cistern/allocators/fork_handlers.hpp>
 #include <cistern/allocators/mutex.hpp>
 
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <cistern/allocators/detail/fatal.hpp>
+#include <cistern/allocators/fatal.hpp>
 
 #include <cstdlib>
 #include <cstring>

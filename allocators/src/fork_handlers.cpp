@@ -2,7 +2,7 @@
 //
 // Design: one pthread_atfork registration for the whole library, over a list sorted by rank, so that locks are taken in
 // one order whatever order the parts were first used in. The list's own mutex is taken first and held over the fork.
-#include <cistern/allocators/detail/fork_handlers.hpp>
+#include <cistern/allocators/fork_handlers.hpp>
 #include <cistern/allocators/mutex.hpp>
 
 #include <mutex>

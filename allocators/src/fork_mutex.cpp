@@ -2,8 +2,8 @@
 //
 // Design: an intrusive list with one fork handler for all. Its mutex ranks below the thread registry's, since threads
 // that end, with the registry locked, destroy what they kept.
-#include <cistern/allocators/detail/fork_handlers.hpp>
 #include <cistern/allocators/detail/fork_mutex.hpp>
+#include <cistern/allocators/fork_handlers.hpp>
 
 #include <mutex>
 

@@ -9,7 +9,7 @@
 //
 // Invariants: I1 an instance's generation changes exactly when it leaves; I2 values are read by their own thread only,
 // so they need no order; I3 exit callbacks run under the mutex, hence never for an instance that has left.
-#include <cistern/allocators/detail/fork_handlers.hpp>
+#include <cistern/allocators/fork_handlers.hpp>
 #include <cistern/allocators/mutex.hpp>
 #include <cistern/allocators/thread_registry.hpp>
 

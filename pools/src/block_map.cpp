@@ -47,6 +47,7 @@ void block_map::clear(const char* base, std::size_t units) noexcept {
     const char* const at = base + i * unit;
     leaf* const on =
         root[reinterpret_cast<std::uintptr_t>(at) >> (unit_bits + leaf_bits)].load(std::memory_order_relaxed);
+    if (on == nullptr) continue;  // it could not be made
     on->tags[index_of(at)].store(0, std::memory_order_relaxed);
     on->spans[index_of(at)] = nullptr;
   }

@@ -63,7 +63,7 @@ bool pool_state::is_block(const void* block, std::size_t step) const noexcept {
   if (!same_class(block_tag::step_of(tag), step)) return false;
   const std::uint64_t offset = block_tag::unit_of(tag) << block_map::unit_bits |
                                (reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1));
-  return offset % stride_[step] == 0;
+  return offset % stride_[step] == 0 && offset < centers_[class_at_[step]].geometry().blocks * stride_[step];
 }
 
 std::size_t pool_state::step_of(const void* block) const noexcept {
@@ -86,7 +86,7 @@ std::size_t pool_state::step_for(std::size_t bytes, std::size_t alignment) const
 // Getting.
 
 void* pool_state::get_slow(std::size_t step) noexcept {
-  if (blocks_out_.load(std::memory_order_relaxed) != 0) misuse::used_after_its_end(this);
+  if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(this);
   void* block = get_once(step);
   if (block == nullptr && options_.full != when_full::fail) block = get_when_full(step);
   if (block == nullptr) {
@@ -159,7 +159,7 @@ void* pool_state::get_when_full(std::size_t step) noexcept {
   }
   if (block != nullptr || options_.full != when_full::wait) return block;
   waits_.fetch_add(1, std::memory_order_relaxed);
-  const auto deadline = sync::now() + options_.max_wait;
+  const auto deadline = wait_deadline();
   waiting_.fetch_add(1, std::memory_order_relaxed);
   while (block == nullptr && wait_a_little(deadline)) {
     evict();
@@ -167,6 +167,12 @@ void* pool_state::get_when_full(std::size_t step) noexcept {
   }
   waiting_.fetch_sub(1, std::memory_order_relaxed);
   return block;
+}
+
+sync::clock::time_point pool_state::wait_deadline() const noexcept {
+  const auto now = sync::now();
+  const bool ends = options_.max_wait < sync::clock::time_point::max() - now;
+  return ends ? now + options_.max_wait : sync::clock::time_point::max();
 }
 
 // What is put goes into magazines of threads, which tell nobody: so look again every millisecond at least.
@@ -181,9 +187,7 @@ bool pool_state::wait_a_little(sync::clock::time_point deadline) noexcept {
 // Putting.
 
 void pool_state::put_slow(void* block, std::size_t step) noexcept {
-  // Caches are gone once the pool has ended, and threads' words may still lead to them.
-  const bool ended = blocks_out_.load(std::memory_order_relaxed) != 0;
-  thread_cache* const cache = ended ? nullptr : cache_of_this_thread();
+  thread_cache* const cache = cache_of_this_thread();
   if (cache != nullptr)
     put_cached(*cache, block, step);
   else
@@ -204,6 +208,7 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
         now = {bottom, std::copy(now.limit, now.top, bottom)};
       } else if (spare.has_magazine() && spare.empty()) {
         std::swap(now, spare);
+        now.limit = now.top = magazine::of(now.top)->bottom(to.geometry().capacity);  // a visitor may have emptied it
       } else {
         flushed = flush(now, spare, cache.stashes[step], to);
       }

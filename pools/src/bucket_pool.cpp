@@ -4,7 +4,7 @@
 #include "misuse.hpp"
 #include "pool_list.hpp"
 #include "pool_state.hpp"
-#include <cistern/allocators/detail/immortal.hpp>
+#include <cistern/allocators/immortal.hpp>
 #include <cistern/pools/bucket_pool.hpp>
 
 #include <algorithm>
@@ -39,19 +39,18 @@ void* allocate_slow(block_pool& pool, std::size_t bytes, std::size_t alignment) 
 void deallocate_slow(block_pool& pool, void* block, std::size_t bytes, std::size_t alignment) noexcept {
   if (block == nullptr) return;
   pool_state& self = pool_state::of(pool);
-  if (block_map::find(block) == 0 && self.put_large(block, bytes, true)) return;
+  if (self.step_of(block) == size_step::count && self.put_large(block, bytes, true)) return;
   const std::size_t step = checked_step(self, block, bytes);
   if (!self.is_plain()) return self.put_special(block, bytes, true, step);
   const std::size_t asked = self.step_for(bytes, alignment);
-  if (asked == size_step::count || !self.same_class(asked, step))
-    misuse::wrong_size(self, block, self.class_bytes(step), bytes);
+  if (!self.same_class(asked, step)) misuse::wrong_size(self, block, self.class_bytes(step), bytes);
   self.put_checked(block, asked);
 }
 
 void deallocate_unsized_slow(block_pool& pool, void* block) noexcept {
   if (block == nullptr) return;
   pool_state& self = pool_state::of(pool);
-  if (block_map::find(block) == 0 && self.put_large(block, 0, false)) return;
+  if (self.step_of(block) == size_step::count && self.put_large(block, 0, false)) return;
   const std::size_t step = checked_step(self, block, 0);
   if (self.is_plain())
     self.put_checked(block, step);
@@ -62,8 +61,8 @@ void deallocate_unsized_slow(block_pool& pool, void* block) noexcept {
 std::size_t usable_bytes(block_pool& pool, const void* block) noexcept {
   if (block == nullptr) return 0;
   pool_state& self = pool_state::of(pool);
-  if (block_map::find(block) == 0)
-    if (const std::size_t bytes = self.large_bytes(block); bytes != 0) return bytes;
+  std::size_t bytes = 0;
+  if (self.step_of(block) == size_step::count && self.find_large(block, bytes)) return bytes;
   const std::size_t step = checked_step(self, block, 0);
   return self.is_plain() ? self.class_bytes(step) : self.special_bytes(block, step);
 }
@@ -113,8 +112,9 @@ void* bucket_pool::realloc(void* block, std::size_t bytes) noexcept {
   }
   detail::pool_state& self = detail::pool_state::of(*core_);
   const std::size_t usable = usable_size(block);
-  // A block that is much too large is worth the copy.
-  if (self.is_plain() && bytes <= usable && bytes > usable / 2 && self.step_of(block) != detail::size_step::count)
+  // Where it stays, its class is the new size's, too: it may be put with that.
+  const std::size_t step = self.step_of(block);
+  if (self.is_plain() && step != detail::size_step::count && self.same_class(self.step_for(bytes, 1), step))
     return block;
   if (self.resize_large(block, bytes)) return block;
   void* const moved = try_allocate(bytes);

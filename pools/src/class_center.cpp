@@ -10,7 +10,7 @@
 #include "class_center.hpp"
 
 #include "misuse.hpp"
-#include <cistern/allocators/detail/poison.hpp>
+#include <cistern/allocators/poison.hpp>
 #include <cistern/pools/detail/block_pool.hpp>
 
 #include <algorithm>

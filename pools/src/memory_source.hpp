@@ -19,31 +19,36 @@ class memory_source {
   memory_source(std::pmr::memory_resource& upstream, std::size_t max_bytes, memory_budget* shared) noexcept
       : upstream_(&upstream), backend_(dynamic_cast<backend_resource*>(&upstream)), own_(max_bytes), shared_(shared) {}
 
+  /// Counts memory that was taken from the upstream before, or that will be given back after. False above a budget.
+  bool count(std::size_t bytes) noexcept {
+    if (!own_.try_reserve(bytes)) return false;
+    if (shared_ == nullptr || shared_->try_reserve(bytes)) return true;
+    own_.release(bytes);
+    return false;
+  }
+  void uncount(std::size_t bytes) noexcept {
+    own_.release(bytes);
+    if (shared_ != nullptr) shared_->release(bytes);
+  }
+
   /// nullptr when a budget is spent or the upstream has no memory.
   void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
-    if (!own_.try_reserve(bytes)) return nullptr;
-    if (shared_ == nullptr || shared_->try_reserve(bytes)) {
-      if (void* const block = upstream_.allocate(bytes, alignment)) return block;
-      if (shared_ != nullptr) shared_->release(bytes);
-    }
-    own_.release(bytes);
-    return nullptr;
+    if (!count(bytes)) return nullptr;
+    void* const block = upstream_.allocate(bytes, alignment);
+    if (block == nullptr) uncount(bytes);
+    return block;
   }
   void deallocate(void* block, std::size_t bytes, std::size_t alignment) noexcept {
     upstream_.deallocate(block, bytes, alignment);
     returned_.fetch_add(bytes, std::memory_order_relaxed);
-    own_.release(bytes);
-    if (shared_ != nullptr) shared_->release(bytes);
+    uncount(bytes);
   }
   /// In place; only if the upstream is a backend.
   bool resize(void* block, std::size_t old_bytes, std::size_t new_bytes, std::size_t alignment) noexcept {
     const std::size_t more = new_bytes > old_bytes ? new_bytes - old_bytes : 0;
-    const std::size_t less = new_bytes < old_bytes ? old_bytes - new_bytes : 0;
-    if (!own_.try_reserve(more)) return false;
-    const bool shared = shared_ == nullptr || shared_->try_reserve(more);
-    const bool resized = shared && backend_->try_resize(block, old_bytes, new_bytes, alignment);
-    own_.release(resized ? less : more);
-    if (shared_ != nullptr && shared) shared_->release(resized ? less : more);
+    if (!count(more)) return false;
+    const bool resized = backend_->try_resize(block, old_bytes, new_bytes, alignment);
+    uncount(!resized ? more : new_bytes < old_bytes ? old_bytes - new_bytes : 0);
     return resized;
   }
   void trim() noexcept {

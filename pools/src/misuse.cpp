@@ -3,7 +3,7 @@
 
 #include "pool_list.hpp"
 #include "pool_state.hpp"
-#include <cistern/allocators/detail/fatal.hpp>
+#include <cistern/allocators/fatal.hpp>
 
 #include <cstdio>
 
@@ -27,7 +27,7 @@ template <class... Args>
 
 void misuse::put_of_no_block(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
   const std::uint64_t tag = block_map::find(block);
-  if (tag == 0) end(pool.name(), bytes, block, "put of what is no block of any pool");
+  if (tag == 0) end(pool.name(), bytes, block, "%s", "put of what is no block of any pool");
   if (block_tag::pool_of(tag) != pool.number()) {
     char owner[32] = "that has ended";
     const bool found = pool_list::name_of(block_tag::pool_of(tag), owner);
@@ -37,16 +37,16 @@ void misuse::put_of_no_block(const pool_state& pool, const void* block, std::siz
   }
   const std::size_t step = pool.step_of(block);
   if (step != size_step::count && pool.is_block(block, step)) wrong_size(pool, block, pool.class_bytes(step), bytes);
-  end(pool.name(), step != size_step::count ? pool.class_bytes(step) : 0, block,
+  end(pool.name(), step != size_step::count ? pool.class_bytes(step) : 0, block, "%s",
       "put of a pointer into a block, not to its beginning");
 }
 
 void misuse::put_twice(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
-  end(pool.name(), bytes, block, "put twice");
+  end(pool.name(), bytes, block, "%s", "put twice");
 }
 
 void misuse::written_after_put(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
-  end(pool.name(), bytes, block, "written to after it was put");
+  end(pool.name(), bytes, block, "%s", "written to after it was put");
 }
 
 void misuse::wrong_size(const pool_state& pool, const void* block, std::size_t bytes, std::size_t put_as) noexcept {
@@ -54,13 +54,13 @@ void misuse::wrong_size(const pool_state& pool, const void* block, std::size_t b
 }
 
 void misuse::overrun(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
-  end(pool.name(), bytes, block, "written to behind its end");
+  end(pool.name(), bytes, block, "%s", "written to behind its end");
 }
 
 void misuse::idle_twice(const void* block) noexcept {
   char owner[32] = "";
   pool_list::name_of(block_tag::pool_of(block_map::find(block)), owner);
-  end(owner, 0, block, "put twice; it was found idle as it went back into its span");
+  end(owner, 0, block, "%s", "put twice; it was found idle as it went back into its span");
 }
 
 void misuse::used_after_its_end(const void* pool) noexcept {

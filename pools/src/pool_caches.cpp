@@ -20,6 +20,8 @@ bool pool_state::becomes_hot() noexcept {
 }
 
 thread_cache* pool_state::cache_of_this_thread() noexcept {
+  // Then the caches are gone, and threads' words may still lead to them.
+  if (ended_.load(std::memory_order_relaxed)) return nullptr;
   auto* cache = static_cast<thread_cache*>(thread_registry::find(instance_));
   if (cache == nullptr) {
     cache = adopt_or_make();
@@ -39,7 +41,6 @@ thread_cache* pool_state::cache_of_this_thread() noexcept {
 
 thread_cache* pool_state::adopt_or_make() noexcept {
   const std::scoped_lock lock(caches_mutex_);
-  if (closed_) return nullptr;
   for (thread_cache* each = caches_; each != nullptr; each = each->next)
     if (each->owner == nullptr) {
       each->owner = &sync::words();
@@ -106,9 +107,13 @@ void pool_state::before_fork() noexcept {
   empties_mutex_.lock();
   heap_.lock_for_fork();
   large_.lock_for_fork();
+  guarded_.lock.lock();
+  if (quarantine_ != nullptr) quarantine_->lock.lock();
 }
 
 void pool_state::after_fork() noexcept {
+  if (quarantine_ != nullptr) quarantine_->lock.unlock();
+  guarded_.lock.unlock();
   large_.unlock_after_fork();
   heap_.unlock_after_fork();
   empties_mutex_.unlock();

@@ -5,11 +5,12 @@
 #include "pool_state.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace cistern::inline v0::detail {
 
 void* pool_state::get_large(std::size_t bytes, std::size_t alignment) noexcept {
-  if (blocks_out_.load(std::memory_order_relaxed) != 0) misuse::used_after_its_end(this);
+  if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(this);
   void* block = try_large(bytes, alignment);
   if (block == nullptr && options_.full != when_full::fail) {
     evict();
@@ -20,7 +21,7 @@ void* pool_state::get_large(std::size_t bytes, std::size_t alignment) noexcept {
     }
     if (block == nullptr && options_.full == when_full::wait && bytes <= source_.own().limit()) {
       waits_.fetch_add(1, std::memory_order_relaxed);
-      const auto deadline = sync::now() + options_.max_wait;
+      const auto deadline = wait_deadline();
       waiting_.fetch_add(1, std::memory_order_relaxed);
       while (block == nullptr && wait_a_little(deadline)) {
         evict();
@@ -29,7 +30,10 @@ void* pool_state::get_large(std::size_t bytes, std::size_t alignment) noexcept {
       waiting_.fetch_sub(1, std::memory_order_relaxed);
     }
   }
-  if (block == nullptr) failures_.fetch_add(1, std::memory_order_relaxed);
+  if (block == nullptr)
+    failures_.fetch_add(1, std::memory_order_relaxed);
+  else if (options_.zero_on_get)
+    std::memset(block, 0, bytes);
   return block;
 }
 
@@ -49,6 +53,7 @@ bool pool_state::put_large(void* block, std::size_t bytes, bool sized) noexcept 
   if (!large_.find(block, gone, false)) return false;
   if (sized && gone.bytes != bytes) misuse::wrong_size(*this, block, gone.bytes, bytes);
   if (!large_.find(block, gone, true)) misuse::put_twice(*this, block, bytes);  // by two threads at once
+  if (options_.zero_on_put) std::memset(block, 0, gone.bytes);
   if (gone.guarded != 0)
     put_guarded(gone);
   else
@@ -57,15 +62,18 @@ bool pool_state::put_large(void* block, std::size_t bytes, bool sized) noexcept 
   return true;
 }
 
-std::size_t pool_state::large_bytes(const void* block) noexcept {
+bool pool_state::find_large(const void* block, std::size_t& bytes) noexcept {
   large_blocks::record found{};
-  return large_.find(block, found, false) ? found.bytes : 0;
+  const bool is_large = large_.find(block, found, false);
+  bytes = found.bytes;
+  return is_large;
 }
 
 bool pool_state::resize_large(void* block, std::size_t bytes) noexcept {
   large_blocks::record found{};
   if (source_.backend() == nullptr || bytes <= classes_.largest() || !large_.find(block, found, false)) return false;
-  if (found.guarded != 0 || !source_.resize(block, found.bytes, bytes, found.alignment)) return false;
+  if (found.guarded != 0 || !source_.resize(block, std::max<std::size_t>(found.bytes, 1), bytes, found.alignment))
+    return false;
   large_.resize(block, bytes);
   return true;
 }

@@ -2,7 +2,7 @@
 #include "pool_list.hpp"
 
 #include "pool_state.hpp"
-#include <cistern/allocators/detail/fork_handlers.hpp>
+#include <cistern/allocators/fork_handlers.hpp>
 #include <cistern/allocators/mutex.hpp>
 
 #include <cstring>

@@ -7,7 +7,7 @@
 // between the two is filled with bytes that must still be there as it is put.
 #include "misuse.hpp"
 #include "pool_state.hpp"
-#include <cistern/allocators/detail/poison.hpp>
+#include <cistern/allocators/poison.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -37,9 +37,7 @@ void* pool_state::get_special(std::size_t bytes, std::size_t alignment) noexcept
   const std::size_t step =
       bytes <= classes_.largest() ? step_for(std::max<std::size_t>(bytes, 1) + extra, alignment) : size_step::count;
   if (step == size_step::count) {
-    void* const block = get_large(bytes, alignment);
-    if (block != nullptr && options_.zero_on_get) std::memset(block, 0, bytes);
-    return block;
+    return get_large(bytes, alignment);
   }
   auto* const block = static_cast<char*>(get(step));
   if (block == nullptr) return nullptr;
@@ -71,7 +69,7 @@ void pool_state::put_special(void* block, std::size_t bytes, bool sized, std::si
     if (sized && size != bytes) misuse::wrong_size(*this, block, size, bytes);
   }
   if (options_.zero_on_put) std::memset(block, 0, stride_[step]);
-  if (quarantine_ != nullptr)
+  if (quarantine_ != nullptr && !ended_.load(std::memory_order_relaxed))
     rest(block, step);
   else
     put(block, step);

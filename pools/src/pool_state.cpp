@@ -8,7 +8,7 @@
 #include <cistern/allocators/asymmetric_fence.hpp>
 #include <cistern/allocators/backend_registry.hpp>
 #include <cistern/allocators/background_reclaimer.hpp>
-#include <cistern/allocators/detail/fatal.hpp>
+#include <cistern/allocators/fatal.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -93,10 +93,14 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
   options_.name = {};
   options_.upstream = &upstream;
   if (options_.clock != &ageing_clock::process()) options_.background = false;
+  if (!source_.count(sizeof(pool_state))) throw std::bad_alloc();
   const std::size_t count = class_count();
   lay_out_steps();
   centers_ = static_cast<class_center*>(source_.allocate((count + 1) * sizeof(class_center), alignof(class_center)));
-  if (centers_ == nullptr) throw std::bad_alloc();
+  if (centers_ == nullptr) {
+    source_.uncount(sizeof(pool_state));
+    throw std::bad_alloc();
+  }
   for (std::size_t i = 0; i <= count; ++i) {
     const std::size_t stride = i < count ? classes_.size_of(i) : sizeof(magazine);
     new (&centers_[i]) class_center;
@@ -105,7 +109,7 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
   if (options.quarantine_bytes != 0) {
     void* const memory = source_.allocate(sizeof(quarantine), alignof(quarantine));
     if (memory == nullptr) {
-      source_.deallocate(centers_, (count + 1) * sizeof(class_center), alignof(class_center));
+      give_back_own();
       throw std::bad_alloc();
     }
     quarantine_ = new (memory) quarantine{};
@@ -113,7 +117,7 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
   try {
     instance_ = thread_registry::enter(this, on_thread_exit);
   } catch (...) {
-    this->~pool_state();
+    give_back_own();
     throw;
   }
   if (is_plain()) allow_inline_puts();
@@ -156,29 +160,35 @@ void pool_state::give_step(std::size_t step, std::size_t size_class) noexcept {
 void pool_state::allow_inline_puts() noexcept {
   for_each_step([this](std::size_t step) {
     facts_[step] = {.tag = block_tag::make(number_, step_at_[class_at_[step]], 0),
-                    .magic = std::numeric_limits<std::uint64_t>::max() / stride_[step] + 1};
+                    .magic = std::numeric_limits<std::uint64_t>::max() / stride_[step] + 1,
+                    .end = center(step).geometry().blocks * stride_[step]};
   });
 }
 
-// With everything given back.
+// With everything else given back.
 pool_state::~pool_state() {
   for (const guarded_past::mapping& each : guarded_.mappings)
     if (each.base != nullptr) munmap(each.base, each.bytes);
+  give_back_own();
+}
+
+void pool_state::give_back_own() noexcept {
   if (quarantine_ != nullptr) source_.deallocate(quarantine_, sizeof(quarantine), alignof(quarantine));
   source_.deallocate(centers_, (class_count() + 1) * sizeof(class_center), alignof(class_center));
+  source_.uncount(sizeof(pool_state));
 }
 
 void pool_state::close() noexcept {
   if (options_.clock != nullptr) options_.clock->remove(*this);
+  empty_quarantine();
+  ended_.store(true, std::memory_order_relaxed);
   thread_registry::leave(instance_);
   id_ = nobodys;
   {
     const std::scoped_lock lock(caches_mutex_);
-    closed_ = true;
     for (thread_cache* each = caches_; each != nullptr; each = each->next) each->owner = nullptr;
   }
   evict();
-  empty_quarantine();
   const std::size_t out = live_blocks();
   if (out == 0 && large_.read().live_blocks == 0) return destroy();
   report_blocks_out();

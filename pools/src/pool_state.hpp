@@ -6,7 +6,7 @@
 #include "memory_source.hpp"
 #include "unit_heap.hpp"
 #include <cistern/allocators/ageing_clock.hpp>
-#include <cistern/allocators/detail/fork_handlers.hpp>
+#include <cistern/allocators/fork_handlers.hpp>
 #include <cistern/allocators/mutex.hpp>
 #include <cistern/allocators/thread_registry.hpp>
 #include <cistern/pools/detail/block_pool.hpp>
@@ -43,7 +43,9 @@ class pool_state final : public block_pool, private ager {
   std::size_t step_of(const void* block) const noexcept;
   /// The step for this size and alignment; size_step::count when only the upstream has such blocks.
   std::size_t step_for(std::size_t bytes, std::size_t alignment) const noexcept;
-  bool same_class(std::size_t a, std::size_t b) const noexcept { return class_at_[a] == class_at_[b]; }
+  bool same_class(std::size_t a, std::size_t b) const noexcept {
+    return a != size_step::count && b != size_step::count && class_at_[a] == class_at_[b];
+  }
   std::size_t class_count() const noexcept { return classes_.count(); }
   std::size_t class_bytes(std::size_t step) const noexcept { return stride_[step]; }
   bool is_plain() const noexcept { return plain_pool_ == number_; }
@@ -52,7 +54,7 @@ class pool_state final : public block_pool, private ager {
   void* get_large(std::size_t bytes, std::size_t alignment) noexcept;
   /// False when the pool knows no such block.
   bool put_large(void* block, std::size_t bytes, bool sized) noexcept;
-  std::size_t large_bytes(const void* block) noexcept;  // 0 for an unknown one
+  bool find_large(const void* block, std::size_t& bytes) noexcept;
   bool resize_large(void* block, std::size_t bytes) noexcept;
 
   // Blocks with what costs time: pool_special.cpp.
@@ -71,7 +73,8 @@ class pool_state final : public block_pool, private ager {
   const pool_options& options() const noexcept { return options_; }
   const size_class_table& classes() const noexcept { return classes_; }
   bool is_special() const noexcept {
-    return options_.zero_on_get || options_.zero_on_put || options_.canaries || options_.quarantine_bytes != 0;
+    return options_.zero_on_get || options_.zero_on_put || options_.canaries || options_.quarantine_bytes != 0 ||
+           options_.guard_one_in != 0;
   }
   memory_source& source() noexcept { return source_; }
 
@@ -82,6 +85,7 @@ class pool_state final : public block_pool, private ager {
   pool_state(const pool_options& options, std::pmr::memory_resource& upstream);
   ~pool_state();
   void destroy() noexcept;
+  void give_back_own() noexcept;
   void lay_out_steps() noexcept;
   void give_step(std::size_t step, std::size_t size_class) noexcept;
   void allow_inline_puts() noexcept;
@@ -109,6 +113,7 @@ class pool_state final : public block_pool, private ager {
   magazine* take_empty() noexcept;
   void give_empty(magazine& gone) noexcept;
   void something_is_idle() noexcept;
+  sync::clock::time_point wait_deadline() const noexcept;
   bool wait_a_little(sync::clock::time_point deadline) noexcept;
 
   bool age(age_level level) noexcept override;
@@ -166,7 +171,6 @@ class pool_state final : public block_pool, private ager {
   mutex caches_mutex_;
   // Guarded by caches_mutex_.
   thread_cache* caches_ = nullptr;
-  bool closed_ = false;
   std::uint64_t past_gets_[size_class_table::max_count] = {};  // of caches that have been freed
 
   mutex empties_mutex_;
@@ -200,6 +204,7 @@ class pool_state final : public block_pool, private ager {
 
   sync::atomic<std::uint64_t> guard_countdown_{0};
   sync::atomic<std::size_t> idle_bytes_{0};   // in the depot; counted only where there is a limit
+  sync::atomic<bool> ended_{false};           // no thread uses its cache any more
   sync::atomic<std::size_t> blocks_out_{0};   // of a pool that has ended
   sync::atomic<std::uint32_t> came_back_{0};  // flushes so far; who waits for memory parks on it
   sync::atomic<std::uint32_t> waiting_{0};

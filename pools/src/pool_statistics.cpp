@@ -12,6 +12,7 @@ namespace detail {
 pool_statistics pool_state::statistics() noexcept {
   pool_statistics all{};
   all.name = name();
+  all.number = number_;
   all.classes.resize(class_count());
   {
     const std::scoped_lock lock(caches_mutex_);
@@ -128,6 +129,10 @@ std::string quoted(const std::string& text) {
   return result + '"';
 }
 
+std::string label(const pool_statistics& pool) {
+  return quoted(pool.name.empty() ? '#' + std::to_string(pool.number) : pool.name);
+}
+
 }  // namespace
 
 std::string to_string(const pool_statistics& statistics) {
@@ -166,7 +171,7 @@ std::string to_prometheus(const std::vector<pool_statistics>& pools) {
     const std::string name = std::string("cistern_pool_") + each.name + (each.counts ? "_total" : "");
     head(name, each.help, each.counts);
     for (const pool_statistics& pool : pools)
-      text += name + "{pool=" + quoted(pool.name) + "} " + std::to_string(each.of(pool)) + '\n';
+      text += name + "{pool=" + label(pool) + "} " + std::to_string(each.of(pool)) + '\n';
   }
   for (const class_field& each : class_fields) {
     const std::string name = std::string("cistern_pool_class_") + each.name + (each.counts ? "_total" : "");
@@ -174,7 +179,7 @@ std::string to_prometheus(const std::vector<pool_statistics>& pools) {
     for (const pool_statistics& pool : pools)
       for (const class_statistics& of : pool.classes)
         if (in_use(of))
-          text += name + "{pool=" + quoted(pool.name) + ",size=\"" + std::to_string(of.bytes) + "\"} " +
+          text += name + "{pool=" + label(pool) + ",size=\"" + std::to_string(of.bytes) + "\"} " +
                   std::to_string(each.of(of)) + '\n';
   }
   return text;

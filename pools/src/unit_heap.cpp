@@ -28,6 +28,9 @@ struct chunk {
   std::size_t units;
   std::uint64_t used;  // bits, at most 32
   bool full;           // in which list it is
+  // What the block map said before of its first unit: a chunk may be a block of another pool.
+  std::uint64_t outer_tag;
+  span* outer;
   chunk* next;
   chunk* previous;
 
@@ -99,7 +102,6 @@ span* unit_heap::make_span(std::uint32_t pool, std::size_t step, std::size_t uni
 
 void unit_heap::unmake(span* gone) noexcept {
   const std::scoped_lock lock(mutex_);
-  block_map::clear(gone->base, gone->units);
   give_units(gone->base, gone->units, gone->home);
   give_cell(gone, span::bytes_for(gone->total));
 }
@@ -166,7 +168,15 @@ chunk* unit_heap::add_chunk(std::size_t units) noexcept {
     give_cell(memory, sizeof(chunk));
     return nullptr;
   }
-  auto* const added = new (memory) chunk{static_cast<char*>(base), units, 0, false, nullptr, nullptr};
+  auto* const added = new (memory) chunk{.base = static_cast<char*>(base),
+                                         .units = units,
+                                         .used = 0,
+                                         .full = false,
+                                         .outer_tag = block_map::find(base),
+                                         .outer = nullptr,
+                                         .next = nullptr,
+                                         .previous = nullptr};
+  if (added->outer_tag != 0) added->outer = block_map::span_of(base);
   list(*added);
   ++numbers_.chunks;
   ++numbers_.chunks_taken;
@@ -178,6 +188,10 @@ chunk* unit_heap::add_chunk(std::size_t units) noexcept {
 void unit_heap::give_units(char* base, std::size_t units, chunk* home) noexcept {
   const auto place = static_cast<std::size_t>(base - home->base) / block_map::unit;
   home->used &= ~(chunk::unit_mask(units) << place);
+  if (home->outer_tag != 0)
+    block_map::set(base, units, home->outer_tag + place, home->outer);  // its leaf is there
+  else
+    block_map::clear(base, units);
   numbers_.free_unit_bytes += units * block_map::unit;
   if (home->used == 0) {
     drop_chunk(home);

@@ -4,7 +4,7 @@
 #include <cistern/allocators/asymmetric_fence.hpp>
 #include <cistern/allocators/backend_registry.hpp>
 #include <cistern/allocators/background_reclaimer.hpp>
-#include <cistern/allocators/detail/fatal.hpp>
+#include <cistern/allocators/fatal.hpp>
 #include <schedules/engine.hpp>
 #include <schedules/hooks.hpp>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mimalloc_aligned.hpp"
-#include <cistern/allocators/detail/fatal.hpp>
 #include <cistern/allocators/detail/sanitizer.hpp>
+#include <cistern/allocators/fatal.hpp>
 #include <cistern/allocators/mimalloc_backend.hpp>
 #include <cistern/allocators/mimalloc_heap.hpp>
 #include <cistern/allocators/sync.hpp>

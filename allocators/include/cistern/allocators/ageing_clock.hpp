@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cistern/allocators/detail/fork_handlers.hpp>
 #include <cistern/allocators/export.hpp>
+#include <cistern/allocators/fork_handlers.hpp>
 #include <cistern/allocators/mutex.hpp>
 #include <cistern/allocators/sync.hpp>
 

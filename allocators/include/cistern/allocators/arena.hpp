@@ -3,8 +3,8 @@
 
 #include <cistern/allocators/ageing_clock.hpp>
 #include <cistern/allocators/detail/fork_mutex.hpp>
-#include <cistern/allocators/detail/poison.hpp>
 #include <cistern/allocators/export.hpp>
+#include <cistern/allocators/poison.hpp>
 #include <cistern/allocators/sync.hpp>
 
 #include <cstddef>

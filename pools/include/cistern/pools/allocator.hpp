@@ -56,7 +56,10 @@ class allocator {
     return {block, std::max(count, detail::usable_bytes(*pool_, block) / sizeof(T))};
   }
 
-  friend bool operator==(const allocator& a, const allocator& b) noexcept { return a.pool_ == b.pool_; }
+  template <class U>
+  bool operator==(const allocator<U>& other) const noexcept {
+    return pool_ == other.pool_;
+  }
 
  private:
   template <class U>

@@ -28,6 +28,7 @@ struct class_statistics {
 /// its way.
 struct pool_statistics {
   std::string name;
+  std::uint32_t number;  ///< of the pool, in the order in which they were made
 
   // Bytes.
   std::size_t live;            ///< in blocks that are out, with the rounding to their class
@@ -54,7 +55,8 @@ struct pool_statistics {
 CISTERN_EXPORT std::string to_string(const pool_statistics& statistics);
 /// One JSON object.
 CISTERN_EXPORT std::string to_json(const pool_statistics& statistics);
-/// Prometheus text format: cistern_pool_... with the labels pool and, for classes in use, size.
+/// Prometheus text format: cistern_pool_... with the labels pool (the name, or # and
+/// its number) and, for classes in use, size.
 CISTERN_EXPORT std::string to_prometheus(const pool_statistics& statistics);
 CISTERN_EXPORT std::string to_prometheus(const std::vector<pool_statistics>& pools);
 

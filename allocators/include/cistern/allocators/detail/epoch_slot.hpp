@@ -3,8 +3,8 @@
 
 #include <cistern/allocators/asymmetric_fence.hpp>
 #include <cistern/allocators/biased_lock.hpp>
-#include <cistern/allocators/detail/fatal.hpp>
 #include <cistern/allocators/export.hpp>
+#include <cistern/allocators/fatal.hpp>
 #include <cistern/allocators/sync.hpp>
 
 #include <cstddef>

@@ -3,7 +3,7 @@
 
 #include <cistern/allocators/backend_registry.hpp>
 #include <cistern/allocators/backend_resource.hpp>
-#include <cistern/allocators/detail/immortal.hpp>
+#include <cistern/allocators/immortal.hpp>
 
 // CISTERN_REGISTER_FOREIGN(name): registers name##_backend before any other static constructor, and defines the
 // symbol that the target's link options ask for, so that the linker does not leave the file out.

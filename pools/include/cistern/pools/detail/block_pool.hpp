@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cistern/allocators/asymmetric_fence.hpp>
-#include <cistern/allocators/detail/poison.hpp>
 #include <cistern/allocators/export.hpp>
+#include <cistern/allocators/poison.hpp>
 #include <cistern/allocators/size_classes.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/pools/detail/block_map.hpp>
@@ -90,7 +90,7 @@ class block_pool {
   bool is_first_unit_block(const void* block, std::size_t step) const noexcept {
     const class_facts& facts = facts_[step];
     const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1);
-    return block_map::is(block, facts.tag) && offset * facts.magic < facts.magic;
+    return block_map::is(block, facts.tag) && offset * facts.magic < facts.magic && offset < facts.end;
   }
 
   /// The class of a block that begins in the first 64 KiB of its span, in a pool without anything special; else
@@ -101,7 +101,8 @@ class block_pool {
     if (block_tag::pool_of(tag) != plain_pool_ || block_tag::unit_of(tag) != 0) [[unlikely]]
       return size_step::count;
     const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1);
-    return offset * facts_[step].magic < facts_[step].magic ? step : size_step::count;
+    const class_facts& facts = facts_[step];
+    return offset * facts.magic < facts.magic && offset < facts.end ? step : size_step::count;
   }
 
   /// What a block's first two words hold while it is idle.
@@ -171,6 +172,7 @@ class block_pool {
   struct class_facts {
     std::uint64_t tag;    // of the first unit of its spans
     std::uint64_t magic;  // ceil(2^64 / stride): a number n < 2^32 is a multiple of it exactly if n * magic < magic
+    std::uint64_t end;    // of the blocks in a span, from its beginning
   };
 
   static constexpr std::uint64_t nobodys = 1;  // no pool's number, nor that of a thread without a hot pool
