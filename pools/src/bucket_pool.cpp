@@ -140,6 +140,7 @@ std::string_view bucket_pool::name() const noexcept { return detail::pool_state:
 const pool_options& bucket_pool::options() const noexcept { return detail::pool_state::of(*core_).options(); }
 
 bucket_pool* find_pool(std::string_view name) noexcept {
+  if (name.empty()) return nullptr;
   struct search {
     std::string_view name;
     bucket_pool* found = nullptr;

@@ -80,11 +80,16 @@ bool pool_state::raise_limits(thread_cache& cache, bool all, bool& left) noexcep
   for_each_step([&](std::size_t step) {
     thread_cache::bin& bin = cache.bins[step];
     const loaded now = of(bin);
-    const bool still = all || cache.seen[step] == now.top;
-    cache.seen[step] = now.top;
+    const thread_cache::glimpse seen{now.top, cache.gets[step].load(std::memory_order_relaxed)};
+    const bool still = all || (cache.seen[step].top == seen.top && cache.seen[step].gets == seen.gets);
+    cache.seen[step] = seen;
     cache.claimed[step] = nullptr;
-    any = any || cache.stashes[step].fewest != 0;
-    if (now.empty() && cache.spare[step].empty() && cache.stashes[step].full.size == 0) return;
+    stash& own = cache.stashes[step];
+    const std::size_t full = own.full.size;
+    own.idle = still ? full : std::min(own.fewest, full);
+    own.fewest = full - own.idle;
+    any = any || own.idle != 0;
+    if (now.empty() && cache.spare[step].empty() && full == 0) return;
     left |= !still;
     if (!still) return;
     any = true;
@@ -110,12 +115,10 @@ void pool_state::take_below_limits(thread_cache& cache, bool fenced) noexcept {
       void** const end = std::max(from, std::min(bin.limit.load(std::memory_order_relaxed), top));
       to.dissolve({from, end});
       bin.limit.store(end, std::memory_order_relaxed);
-      own.fewest = own.full.size;
       if (cache.spare[step].has_magazine()) dissolve(*magazine::of(cache.spare[step].limit), cache.spare[step], to);
       cache.spare[step] = loaded::nothing();
     }
-    magazine_stack idle = own.full.split_oldest(own.fewest);
-    own.fewest = own.full.size;
+    magazine_stack idle = own.full.split_oldest(own.idle);
     while (magazine* const gone = idle.pop()) dissolve(*gone, to.of(*gone), to);
   });
 }

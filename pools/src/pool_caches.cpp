@@ -54,7 +54,7 @@ thread_cache* pool_state::adopt_or_make() noexcept {
   for_each_step([made](std::size_t step) {
     made->spare[step] = loaded::nothing();
     made->stashes[step] = {};
-    made->seen[step] = nullptr;
+    made->seen[step] = {};
   });
   made->owner = &sync::words();
   list(*made);
@@ -106,6 +106,7 @@ void pool_state::before_fork() noexcept {
   for (std::size_t i = 0; i <= class_count(); ++i) centers_[i].lock_for_fork();
   empties_mutex_.lock();
   heap_.lock_for_fork();
+  magazine_heap_.lock_for_fork();
   large_.lock_for_fork();
   guarded_.lock.lock();
   if (quarantine_ != nullptr) quarantine_->lock.lock();
@@ -115,6 +116,7 @@ void pool_state::after_fork() noexcept {
   if (quarantine_ != nullptr) quarantine_->lock.unlock();
   guarded_.lock.unlock();
   large_.unlock_after_fork();
+  magazine_heap_.unlock_after_fork();
   heap_.unlock_after_fork();
   empties_mutex_.unlock();
   for (std::size_t i = class_count() + 1; i-- > 0;) centers_[i].unlock_after_fork();

@@ -124,6 +124,7 @@ void* pool_state::get_guarded(std::size_t bytes, std::size_t alignment) noexcept
   const std::size_t room = (std::max<std::size_t>(bytes, 1) + page - 1) & ~(page - 1);
   if (bytes > classes_.largest() || alignment > page) return nullptr;
   const std::size_t whole = room + 2 * page;
+  if (!source_.count(room)) return nullptr;
   const int errno_before = errno;
   void* const mapping = mmap(nullptr, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   char* block = nullptr;
@@ -136,6 +137,7 @@ void* pool_state::get_guarded(std::size_t bytes, std::size_t alignment) noexcept
       block = nullptr;
     }
   }
+  if (block == nullptr) source_.uncount(room);
   errno = errno_before;
   return block;
 }
@@ -147,6 +149,7 @@ void pool_state::put_guarded(const large_blocks::record& gone) noexcept {
   const int errno_before = errno;
   mprotect(mapping, gone.guarded, PROT_NONE);
   madvise(mapping, gone.guarded, MADV_DONTNEED);
+  source_.uncount(gone.guarded - 2 * page);
   const std::scoped_lock lock(guarded_.lock);
   auto& place = guarded_.mappings[guarded_.next++ % guarded_past::size];
   if (place.base != nullptr) munmap(place.base, place.bytes);

@@ -82,7 +82,8 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
       number_(pools_made.fetch_add(1, std::memory_order_relaxed) + 1),
       light_(asymmetric_fence::light_is_light()),
       source_(upstream, options.max_bytes, options.budget),
-      heap_(source_, options.return_pages),
+      heap_(source_, options.return_pages, unit_heap::most_units),
+      magazine_heap_(source_, options.return_pages, unit_heap::least_units),
       large_(source_),
       at_fork_{.rank = fork_rank::pool,
                .prepare = [](void* self) noexcept { static_cast<pool_state*>(self)->before_fork(); },
@@ -90,7 +91,7 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
                .child = [](void* self) noexcept { static_cast<pool_state*>(self)->child_of_fork(); },
                .self = this} {
   std::ranges::copy(options.name, name_.begin());
-  options_.name = {};
+  options_.name = name_.data();
   options_.upstream = &upstream;
   if (options_.clock != &ageing_clock::process()) options_.background = false;
   if (!source_.count(sizeof(pool_state))) throw std::bad_alloc();
@@ -104,7 +105,8 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
   for (std::size_t i = 0; i <= count; ++i) {
     const std::size_t stride = i < count ? classes_.size_of(i) : sizeof(magazine);
     new (&centers_[i]) class_center;
-    centers_[i].open(heap_, number_, i < count ? step_at_[i] : size_step::count, class_geometry::of(stride));
+    centers_[i].open(i < count ? heap_ : magazine_heap_, number_, i < count ? step_at_[i] : size_step::count,
+                     class_geometry::of(stride));
   }
   if (options.quarantine_bytes != 0) {
     void* const memory = source_.allocate(sizeof(quarantine), alignof(quarantine));

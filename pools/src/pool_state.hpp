@@ -165,6 +165,7 @@ class pool_state final : public block_pool, private ager {
 
   memory_source source_;
   unit_heap heap_;
+  unit_heap magazine_heap_;  // so that the few magazines that threads keep hold no large chunks
   large_blocks large_;
   fork_handler at_fork_;
 

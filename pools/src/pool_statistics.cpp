@@ -48,7 +48,7 @@ pool_statistics pool_state::statistics() noexcept {
     all.retained += one.retained * one.bytes;
     all.gets += one.gets;
   }
-  const unit_heap::numbers units = heap_.read();
+  const unit_heap::numbers units = heap_.read(), magazines = magazine_heap_.read();
   const large_blocks::numbers large = large_.read();
   all.retained += units.free_unit_bytes;
   all.large = large.live_bytes;
@@ -58,7 +58,7 @@ pool_statistics pool_state::statistics() noexcept {
   const std::size_t described = all.live + all.cached_threads + all.cached_depot + all.retained + all.large;
   all.bookkeeping = all.taken > described ? all.taken - described : 0;
   all.high_water = source_.own().high_water();
-  all.returned = source_.returned() + units.returned_pages_bytes;
+  all.returned = source_.returned() + units.returned_pages_bytes + magazines.returned_pages_bytes;
   all.ticks = ticks_.load(std::memory_order_relaxed);
   all.waits = waits_.load(std::memory_order_relaxed);
   all.failures = failures_.load(std::memory_order_relaxed);

@@ -34,7 +34,7 @@ struct chunk {
   chunk* next;
   chunk* previous;
 
-  static constexpr std::size_t most_shared = 32;
+  static constexpr std::size_t most_shared = unit_heap::most_units;
 
   bool is_full() const noexcept {
     return units > most_shared ? used != 0 : std::popcount(used) == static_cast<int>(units);
@@ -125,11 +125,11 @@ char* unit_heap::take_units(std::size_t units, chunk*& home) noexcept {
       const std::size_t place = find_free(home->used, home->units, units);
       if (place != home->units) return use_units(*home, place, units);
     }
-  const std::size_t wanted = std::max(units, std::min(next_units_, chunk::most_shared));
+  const std::size_t wanted = std::max(units, next_units_);
   home = add_chunk(wanted);
   if (home == nullptr && wanted > units) home = add_chunk(units);  // a budget may leave this much
   if (home == nullptr) return nullptr;
-  next_units_ = std::min(2 * next_units_, chunk::most_shared);
+  next_units_ = std::min(2 * next_units_, largest_);
   return use_units(*home, 0, units);
 }
 

@@ -40,8 +40,11 @@ struct span {
 /// Threads: any. Its mutex is the last of a pool's to be taken, but for those of the source.
 class unit_heap {
  public:
-  explicit unit_heap(memory_source& source, bool return_pages) noexcept
-      : source_(source), return_pages_(return_pages) {}
+  static constexpr std::size_t least_units = 4, most_units = 32;
+
+  /// Its chunks grow to `largest` units.
+  unit_heap(memory_source& source, bool return_pages, std::size_t largest) noexcept
+      : source_(source), return_pages_(return_pages), largest_(largest) {}
   /// All units must have been given back, or be wanted for ever.
   ~unit_heap();
   unit_heap(const unit_heap&) = delete;
@@ -87,11 +90,12 @@ class unit_heap {
   // Constant after construction.
   memory_source& source_;
   const bool return_pages_;
+  const std::size_t largest_;
 
   mutex mutex_;
   // Guarded by mutex_.
-  chunk* chunks_[2] = {};       // those with free units, and those without
-  std::size_t next_units_ = 4;  // of the next chunk; doubles
+  chunk* chunks_[2] = {};                 // those with free units, and those without
+  std::size_t next_units_ = least_units;  // of the next chunk; doubles
   slab* slabs_ = nullptr;
   char* slab_at_ = nullptr;
   char* slab_end_ = nullptr;

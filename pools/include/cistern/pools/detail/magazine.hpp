@@ -91,6 +91,7 @@ struct magazine_stack {
 struct stash {
   magazine_stack full;
   std::size_t fewest = 0;
+  std::size_t idle = 0;  // of them, how many the visit that is under way takes
 };
 
 }  // namespace cistern::inline v0::detail

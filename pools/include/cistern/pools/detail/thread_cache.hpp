@@ -50,8 +50,12 @@ struct alignas(128) thread_cache {
   thread_words* owner;  // nullptr: its thread has ended, another may have it
   thread_cache* next;
   thread_cache* previous;
-  bool visited;                   // in the round that is under way
-  void** seen[size_step::count];  // what the bins' tops were at the last tick
+  bool visited;  // in the round that is under way
+  struct glimpse {
+    void** top;
+    std::uint64_t gets;
+  };
+  glimpse seen[size_step::count];  // of the bins at the last tick
 };
 
 }  // namespace cistern::inline v0::detail
