@@ -5,8 +5,8 @@
 
 #include <cstddef>
 
-// The build's option CISTERN_VALGRIND, the same for all code of a program: has Valgrind told, too. A few instructions for
-// each get and put when the program does not run under it.
+// The build's option CISTERN_VALGRIND, the same for all code of a program: has Valgrind told, too. A few instructions
+// for each get and put when the program does not run under it.
 #ifndef CISTERN_VALGRIND
 #define CISTERN_VALGRIND 0
 #endif
@@ -20,10 +20,10 @@ extern "C" void __asan_unpoison_memory_region(const volatile void* address, std:
 
 namespace cistern::inline v0::detail {
 
-/// Tell AddressSanitizer, or Valgrind's memcheck, that memory which we keep must not be touched, and that it may be again.
-/// Nothing in other builds. Memory goes back to where it came from unpoisoned. AddressSanitizer leaves up to seven bytes
-/// before an address that is not a multiple of eight as they are; memcheck takes memory that may be touched again for
-/// initialised.
+/// Tell AddressSanitizer, or Valgrind's memcheck, that memory which we keep must not be touched, and that it may be
+/// again. Nothing in other builds. Memory goes back to where it came from unpoisoned. AddressSanitizer leaves up to
+/// seven bytes before an address that is not a multiple of eight as they are; memcheck takes memory that may be touched
+/// again for initialised.
 inline void poison([[maybe_unused]] const void* address, [[maybe_unused]] std::size_t bytes) noexcept {
 #if CISTERN_ASAN
   __asan_poison_memory_region(address, bytes);
