@@ -291,7 +291,7 @@ struct alignas(Alignment) element {
 
 TEST(allocator, takes_what_allocate_at_least_gave_back_with_every_count_between) {
   pools().each([](bucket_pool& pool) {
-    for (const std::size_t bytes : {0, 1, 100, 1400, 1505, 4000}) {
+    for (const std::size_t bytes : {0u, 1u, 100u, 1400u, 1505u, 4000u}) {
       give_back_with_every_count<char>(pool, bytes);
       give_back_with_every_count<long>(pool, bytes / sizeof(long));
       give_back_with_every_count<element<24>>(pool, bytes / 24);

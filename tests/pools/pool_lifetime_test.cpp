@@ -271,8 +271,8 @@ TEST(pool_lifetime, serves_the_child_of_a_fork) {
       threads.emplace_back([&, number] {
         while (!stop) {
           std::array<void*, 100> blocks{};
-          const std::size_t got = pool.allocate_batch(64 << number, blocks);
-          pool.deallocate_batch(64 << number, std::span(blocks).first(got));
+          const std::size_t got = pool.allocate_batch(std::size_t{64} << number, blocks);
+          pool.deallocate_batch(std::size_t{64} << number, std::span(blocks).first(got));
           pool.free(pool.allocate(500'000));
         }
       });
