@@ -61,6 +61,7 @@ std::size_t pool_state::special_bytes(const void* block, std::size_t step) const
 }
 
 void pool_state::put_special(void* block, std::size_t bytes, bool sized, std::size_t step) noexcept {
+  unpoison(block, 2 * sizeof(std::uint64_t));  // one that is put twice is poisoned
   if (word(block, 1) == idle_word(block)) misuse::put_twice(*this, block, stride_[step]);
   if (options_.canaries) {
     const std::size_t size = special_bytes(block, step);

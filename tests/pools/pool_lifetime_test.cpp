@@ -259,7 +259,7 @@ TEST(pool_lifetime_death, ends_the_program_with_blocks_out_when_told_to) {
 TEST(pool_lifetime, serves_the_child_of_a_fork) {
   const pool_options kinds[] = {
       {.name = "plain", .clock = nullptr},
-      {.name = "quarantine", .clock = nullptr, .quarantine_bytes = 10'000},
+      {.name = "quarantine", .clock = nullptr, .quarantine_bytes = 1'000'000},
       {.name = "guarded", .clock = nullptr, .guard_one_in = 5},
       {.name = "passing", .clock = nullptr, .pass_through = true},
   };
@@ -273,7 +273,7 @@ TEST(pool_lifetime, serves_the_child_of_a_fork) {
           std::array<void*, 100> blocks{};
           const std::size_t got = pool.allocate_batch(std::size_t{64} << number, blocks);
           pool.deallocate_batch(std::size_t{64} << number, std::span(blocks).first(got));
-          pool.free(pool.allocate(500'000));
+          for (const std::size_t bytes : {200'000u, 500'000u}) pool.free(pool.allocate(bytes));
         }
       });
     buffer before = pool.get(100), large = pool.get(1'000'000);
