@@ -21,7 +21,7 @@ large_blocks::~large_blocks() {
       buckets_[i] = gone->next;
       source_.deallocate(gone, sizeof(record), alignof(record));
     }
-  if (buckets_ != nullptr) source_.deallocate(buckets_, size_ * sizeof(record*), alignof(record*));
+  if (buckets_ != nullptr) source_.deallocate(buckets_, size_ * sizeof(void*), alignof(void*));
 }
 
 large_blocks::record** large_blocks::place_of(const void* address) noexcept {
@@ -34,7 +34,7 @@ large_blocks::record** large_blocks::place_of(const void* address) noexcept {
 // Longer chains are as right; so a failure is none.
 void large_blocks::grow() noexcept {
   const std::size_t size = size_ == 0 ? 64 : 2 * size_;
-  auto* const larger = static_cast<record**>(source_.allocate(size * sizeof(record*), alignof(record*)));
+  auto* const larger = static_cast<record**>(source_.allocate(size * sizeof(void*), alignof(void*)));
   if (larger == nullptr) return;
   for (std::size_t i = 0; i < size; ++i) larger[i] = nullptr;
   for (std::size_t i = 0; i < size_; ++i)
@@ -44,7 +44,7 @@ void large_blocks::grow() noexcept {
       moved->next = first;
       first = moved;
     }
-  if (buckets_ != nullptr) source_.deallocate(buckets_, size_ * sizeof(record*), alignof(record*));
+  if (buckets_ != nullptr) source_.deallocate(buckets_, size_ * sizeof(void*), alignof(void*));
   buckets_ = larger;
   size_ = size;
 }
