@@ -72,6 +72,7 @@ bool pool_state::find_large(const void* block, std::size_t& bytes) noexcept {
 bool pool_state::resize_large(void* block, std::size_t bytes) noexcept {
   large_blocks::record found{};
   if (source_.backend() == nullptr || bytes <= classes_.largest() || !large_.find(block, found, false)) return false;
+  if (options_.zero_on_put && bytes < found.bytes) return false;  // what it would lose is not wiped
   if (found.guarded != 0 || !source_.resize(block, std::max<std::size_t>(found.bytes, 1), bytes, found.alignment))
     return false;
   large_.resize(block, bytes);
