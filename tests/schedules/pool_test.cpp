@@ -194,7 +194,7 @@ TEST(pool_schedules, let_a_waiter_have_what_another_thread_puts) {
     options.budget = &budget;
     pool_scene scene(s, options);
     constexpr std::size_t threads = 3, slab = 1024, chunk = 4 * 512;
-    budget.set_limit(budget.used() + threads * sizeof(cistern::detail::thread_cache) + slab + chunk);
+    budget.set_limit(budget.used() + threads * sizeof(cistern::detail::thread_cache) + 2 * slab + chunk + 512);
     for (std::uint8_t holder = 0; holder < threads; ++holder)
       s.spawn([&, holder] {
         for (std::uint64_t turns = 1 + s.choose(2); turns > 0; --turns) {
