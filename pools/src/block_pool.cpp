@@ -195,7 +195,7 @@ void pool_state::put_slow(void* block, std::size_t step) noexcept {
 }
 
 void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) noexcept {
-  bool flushed = false;
+  bool changed = false;
   {
     const std::scoped_lock lock(cache.lock);
     class_center& to = center(step);
@@ -210,7 +210,8 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
         std::swap(now, spare);
         now.limit = now.top = magazine::of(now.top)->bottom(to.geometry().capacity);  // a visitor may have emptied it
       } else {
-        flushed = flush(now, spare, cache.stashes[step], to);
+        changed = true;
+        flush(now, spare, cache.stashes[step], to);
       }
     }
     if (now.has_magazine()) {
@@ -220,12 +221,11 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
     set(cache.bins[step], now);
   }
   if (block != nullptr) put_uncached(block, step);
-  if (flushed) something_is_idle();
+  if (changed) something_is_idle();  // the thread may be new to the pool, and nobody awake
 }
 
 // Both are full, or have no magazine. Afterwards `now` is empty, or has none when there is no memory for it.
-// True when others can have something now.
-bool pool_state::flush(loaded& now, loaded& spare, stash& own, class_center& to) noexcept {
+void pool_state::flush(loaded& now, loaded& spare, stash& own, class_center& to) noexcept {
   magazine* into = take_empty();
   const bool keeps =
       into != nullptr && own.full.size < to.geometry().stashed && options_.max_idle_bytes == memory_budget::unlimited;
@@ -245,7 +245,6 @@ bool pool_state::flush(loaded& now, loaded& spare, stash& own, class_center& to)
   if (now.has_magazine()) spare = now;
   now = loaded::nothing();
   if (into != nullptr) now.limit = now.top = into->bottom(to.geometry().capacity);
-  return !keeps;
 }
 
 void pool_state::put_uncached(void* block, std::size_t step) noexcept {

@@ -66,7 +66,7 @@ class pool_state final : public block_pool, private ager {
   void trim() noexcept;
   void evict() noexcept;
 
-  pool_statistics statistics() noexcept;  // pool_statistics.cpp
+  pool_statistics statistics();  // pool_statistics.cpp
 
   const char* name() const noexcept { return name_.data(); }
   std::uint32_t number() const noexcept { return number_; }
@@ -105,7 +105,7 @@ class pool_state final : public block_pool, private ager {
   void* get_once(std::size_t step) noexcept;
   void* get_when_full(std::size_t step) noexcept;
   void put_cached(thread_cache& cache, void* block, std::size_t step) noexcept;
-  bool flush(loaded& now, loaded& spare, stash& own, class_center& to) noexcept;
+  void flush(loaded& now, loaded& spare, stash& own, class_center& to) noexcept;
   void put_uncached(void* block, std::size_t step) noexcept;
   void give_to_depot(magazine& with, const loaded& blocks, class_center& to) noexcept;
   static loaded of(const thread_cache::bin& bin) noexcept;

@@ -9,7 +9,7 @@ namespace cistern::inline v0 {
 namespace detail {
 
 // Threads' magazines are counted first: what moves meanwhile is rather taken for live than for idle twice.
-pool_statistics pool_state::statistics() noexcept {
+pool_statistics pool_state::statistics() {
   pool_statistics all{};
   all.name = name();
   all.number = number_;

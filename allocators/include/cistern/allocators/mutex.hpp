@@ -14,7 +14,8 @@ namespace cistern::inline v0 {
 /// Not recursive, not fair. The role model is the three-state futex lock of U. Drepper, "Futexes are tricky" (2011).
 ///
 /// Memory ordering: what happened before unlock() happens before what follows the next lock().
-/// Cost: one compare-and-swap each way when nobody waits; waiting parks the thread.
+/// Cost: one compare-and-swap each way when nobody waits; waiting spins for some
+/// microseconds, then parks the thread.
 template <class Sync>
 class basic_mutex {
  public:
