@@ -87,13 +87,8 @@ std::size_t pool_state::step_for(std::size_t bytes, std::size_t alignment) const
 
 void* pool_state::get_slow(std::size_t step) noexcept {
   if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(this);
-  void* block = get_once(step);
-  if (block == nullptr && options_.full != when_full::fail) block = get_when_full(step);
-  if (block == nullptr) {
-    failures_.fetch_add(1, std::memory_order_relaxed);
-    return nullptr;
-  }
-  return wake(block, step);
+  void* const block = by_policy([&]() noexcept { return get_once(step); }, true);
+  return block != nullptr ? wake(block, step) : nullptr;
 }
 
 void* pool_state::get_once(std::size_t step) noexcept {
@@ -149,25 +144,6 @@ bool pool_state::refill(loaded& now, loaded& spare, stash& own, class_center& fr
 }
 
 void* pool_state::get_uncached(std::size_t step) noexcept { return center(step).take_block(); }
-
-void* pool_state::get_when_full(std::size_t step) noexcept {
-  evict();
-  void* block = get_once(step);
-  if (block == nullptr && source_.has_shared() && options_.clock != nullptr) {
-    options_.clock->tick(age_level::pressure);  // others that share the budget may have something idle
-    block = get_once(step);
-  }
-  if (block != nullptr || options_.full != when_full::wait) return block;
-  waits_.fetch_add(1, std::memory_order_relaxed);
-  const auto deadline = wait_deadline();
-  waiting_.fetch_add(1, std::memory_order_relaxed);
-  while (block == nullptr && wait_a_little(deadline)) {
-    evict();
-    block = get_once(step);
-  }
-  waiting_.fetch_sub(1, std::memory_order_relaxed);
-  return block;
-}
 
 sync::clock::time_point pool_state::wait_deadline() const noexcept {
   const auto now = sync::now();

@@ -11,29 +11,8 @@ namespace cistern::inline v0::detail {
 
 void* pool_state::get_large(std::size_t bytes, std::size_t alignment) noexcept {
   if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(this);
-  void* block = try_large(bytes, alignment);
-  if (block == nullptr && options_.full != when_full::fail) {
-    evict();
-    block = try_large(bytes, alignment);
-    if (block == nullptr && source_.has_shared() && options_.clock != nullptr) {
-      options_.clock->tick(age_level::pressure);  // others that share the budget may have something idle
-      block = try_large(bytes, alignment);
-    }
-    if (block == nullptr && options_.full == when_full::wait && bytes <= source_.own().limit()) {
-      waits_.fetch_add(1, std::memory_order_relaxed);
-      const auto deadline = wait_deadline();
-      waiting_.fetch_add(1, std::memory_order_relaxed);
-      while (block == nullptr && wait_a_little(deadline)) {
-        evict();
-        block = try_large(bytes, alignment);
-      }
-      waiting_.fetch_sub(1, std::memory_order_relaxed);
-    }
-  }
-  if (block == nullptr)
-    failures_.fetch_add(1, std::memory_order_relaxed);
-  else if (options_.zero_on_get)
-    std::memset(block, 0, bytes);
+  void* const block = by_policy([&]() noexcept { return try_large(bytes, alignment); }, bytes <= source_.own().limit());
+  if (block != nullptr && options_.zero_on_get) std::memset(block, 0, bytes);
   return block;
 }
 

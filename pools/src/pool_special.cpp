@@ -36,9 +36,7 @@ void* pool_state::get_special(std::size_t bytes, std::size_t alignment) noexcept
   const std::size_t extra = options_.canaries ? trailer : 0;
   const std::size_t step =
       bytes <= classes_.largest() ? step_for(std::max<std::size_t>(bytes, 1) + extra, alignment) : size_step::count;
-  if (step == size_step::count) {
-    return get_large(bytes, alignment);
-  }
+  if (step == size_step::count) return get_large(bytes, alignment);
   auto* const block = static_cast<char*>(get(step));
   if (block == nullptr) return nullptr;
   char* const end = block + stride_[step];
