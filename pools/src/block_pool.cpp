@@ -87,7 +87,8 @@ std::size_t pool_state::step_for(std::size_t bytes, std::size_t alignment) const
 
 void* pool_state::get_slow(std::size_t step) noexcept {
   if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(this);
-  void* const block = by_policy([&]() noexcept { return get_once(step); }, true);
+  void* const block = by_policy(
+      [](pool_state& self, std::size_t of, std::size_t) noexcept { return self.get_once(of); }, step, 0, true);
   return block != nullptr ? wake(block, step) : nullptr;
 }
 
@@ -144,6 +145,37 @@ bool pool_state::refill(loaded& now, loaded& spare, stash& own, class_center& fr
 }
 
 void* pool_state::get_uncached(std::size_t step) noexcept { return center(step).take_block(); }
+
+// What `once` gives, tried again as the pool's when_full says; counted when it is nothing in the end.
+void* pool_state::by_policy(attempt once, std::size_t what, std::size_t more, bool may_wait) noexcept {
+  void* block = once(*this, what, more);
+  if (block != nullptr) [[likely]]
+    return block;
+  if (options_.full != when_full::fail) {
+    evict();
+    block = once(*this, what, more);
+    if (block == nullptr && source_.has_shared() && options_.clock != nullptr) {
+      options_.clock->tick(age_level::pressure);  // others that share the budget may have something idle
+      block = once(*this, what, more);
+    }
+  }
+  if (block == nullptr && options_.full == when_full::wait && may_wait) block = wait_for(once, what, more);
+  if (block == nullptr) failures_.fetch_add(1, std::memory_order_relaxed);
+  return block;
+}
+
+void* pool_state::wait_for(attempt once, std::size_t what, std::size_t more) noexcept {
+  const auto deadline = wait_deadline();
+  void* block = nullptr;
+  waits_.fetch_add(1, std::memory_order_relaxed);
+  waiting_.fetch_add(1, std::memory_order_relaxed);
+  while (block == nullptr && wait_a_little(deadline)) {
+    evict();
+    block = once(*this, what, more);
+  }
+  waiting_.fetch_sub(1, std::memory_order_relaxed);
+  return block;
+}
 
 sync::clock::time_point pool_state::wait_deadline() const noexcept {
   const auto now = sync::now();

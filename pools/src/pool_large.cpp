@@ -11,7 +11,9 @@ namespace cistern::inline v0::detail {
 
 void* pool_state::get_large(std::size_t bytes, std::size_t alignment) noexcept {
   if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(this);
-  void* const block = by_policy([&]() noexcept { return try_large(bytes, alignment); }, bytes <= source_.own().limit());
+  void* const block = by_policy(
+      [](pool_state& self, std::size_t size, std::size_t aligned) noexcept { return self.try_large(size, aligned); },
+      bytes, alignment, bytes <= source_.own().limit());
   if (block != nullptr && options_.zero_on_get) std::memset(block, 0, bytes);
   return block;
 }

@@ -103,8 +103,9 @@ class pool_state final : public block_pool, private ager {
   bool refill(loaded& now, loaded& spare, stash& own, class_center& from) noexcept;
   void* get_uncached(std::size_t step) noexcept;
   void* get_once(std::size_t step) noexcept;
-  template <class Attempt>
-  void* by_policy(Attempt attempt, bool may_wait) noexcept;
+  using attempt = void* (*)(pool_state& self, std::size_t what, std::size_t more) noexcept;
+  void* by_policy(attempt once, std::size_t what, std::size_t more, bool may_wait) noexcept;
+  void* wait_for(attempt once, std::size_t what, std::size_t more) noexcept;
   void put_cached(thread_cache& cache, void* block, std::size_t step) noexcept;
   void flush(loaded& now, loaded& spare, stash& own, class_center& to) noexcept;
   void put_uncached(void* block, std::size_t step) noexcept;
@@ -212,29 +213,5 @@ class pool_state final : public block_pool, private ager {
   sync::atomic<std::uint32_t> waiting_{0};
   sync::atomic<std::uint64_t> ticks_{0}, waits_{0}, failures_{0};
 };
-
-// What `attempt` gives, tried again as the pool's when_full says; counted when it is nothing in the end.
-template <class Attempt>
-void* pool_state::by_policy(Attempt attempt, bool may_wait) noexcept {
-  void* block = attempt();
-  if (block != nullptr) [[likely]]
-    return block;
-  if (options_.full != when_full::fail) {
-    evict();
-    block = attempt();
-    if (block == nullptr && source_.has_shared() && options_.clock != nullptr) {
-      options_.clock->tick(age_level::pressure);  // others that share the budget may have something idle
-      block = attempt();
-    }
-  }
-  if (block == nullptr && options_.full == when_full::wait && may_wait) {
-    waits_.fetch_add(1, std::memory_order_relaxed);
-    waiting_.fetch_add(1, std::memory_order_relaxed);
-    for (const auto deadline = wait_deadline(); block == nullptr && wait_a_little(deadline); block = attempt()) evict();
-    waiting_.fetch_sub(1, std::memory_order_relaxed);
-  }
-  if (block == nullptr) failures_.fetch_add(1, std::memory_order_relaxed);
-  return block;
-}
 
 }  // namespace cistern::inline v0::detail

@@ -91,6 +91,18 @@ TEST(powers_of_two, agrees_with_a_search_through_its_sizes) {
   check(powers_of_two({.smallest = 8, .largest = std::size_t{1} << 63}));
 }
 
+TEST(size_class_table, takes_the_classes_of_another_map) {
+  constexpr size_class_table table = powers_of_two({.smallest = 64, .largest = 4096});
+  const powers_of_two map({.smallest = 64, .largest = 4096});
+  ASSERT_EQ(table.count(), map.count());
+  for (std::size_t bytes = 0; bytes <= 5000; ++bytes) {
+    EXPECT_EQ(table.index_up(bytes), map.index_up(bytes)) << bytes;
+    EXPECT_EQ(table.index_down(bytes), map.index_down(bytes)) << bytes;
+  }
+  EXPECT_THROW(size_class_table(four_per_doubling({.smallest = 16, .largest = std::size_t{1} << 50})),
+               std::invalid_argument);
+}
+
 TEST(size_class_table, agrees_with_a_search_through_its_sizes) {
   check(frames);
   check(size_class_table{{1}});

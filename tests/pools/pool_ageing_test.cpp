@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cistern/allocators/ageing_clock.hpp>
 #include <cistern/allocators/backend_registry.hpp>
+#include <cistern/allocators/background_reclaimer.hpp>
 #include <cistern/allocators/statistics_resource.hpp>
 #include <cistern/pools/bucket_pool.hpp>
 #include <contracts/memory_resource_contract.hpp>
@@ -219,6 +220,27 @@ TEST_F(pool_ageing, says_whether_another_tick_is_worth_its_while) {
   for (int i = 0; i < 10 && clock.tick(); ++i) continue;
   EXPECT_EQ(idle(pool.statistics()), 0u) << "the clock may stop, but there is something idle";
   EXPECT_FALSE(clock.tick());
+}
+
+// The thread that puts has no cache yet, and the reclaimer may sleep: nobody else has one either.
+TEST(pool_ageing_by_itself, gives_back_what_a_thread_puts_that_is_new_to_the_pool) {
+  using cistern::background_reclaimer;
+  using namespace std::chrono_literals;
+  background_reclaimer::set_period(5ms);
+  const auto within_seconds = [](auto holds) {
+    for (int i = 0; i < 2000 && !holds(); ++i) std::this_thread::sleep_for(5ms);
+    return holds();
+  };
+  {
+    bucket_pool pool;
+    std::vector<void*> blocks(500);
+    std::thread([&] { ASSERT_EQ(pool.allocate_batch(100, blocks), blocks.size()); }).join();
+    EXPECT_TRUE(within_seconds([&] { return pool.statistics().threads == 0; })) << "the ended thread's cache stays";
+    EXPECT_TRUE(within_seconds([&] { return background_reclaimer::statistics().asleep; })) << "it never sleeps";
+    pool.deallocate_batch(100, blocks);
+    EXPECT_TRUE(within_seconds([&] { return pool.statistics().cached_threads == 0; })) << to_string(pool.statistics());
+  }
+  background_reclaimer::set_period(1s);
 }
 
 // ---- pages within spans

@@ -109,8 +109,8 @@ schedules_mutant(end_that_does_not_leave FILE pools/pool_state.cpp
                  TEST pool_schedules.end_while_threads_end_that_have_used_the_pool
                  FAILS ".*")
 schedules_mutant(waiter_that_does_not_evict FILE pools/block_pool.cpp
-                 TEXT "    evict();\n    block = get_once(step);\n"
-                 BECOMES "    block = get_once(step);\n"
+                 TEXT "    evict();\n    block = once(*this, what, more);\n  }\n  waiting_"
+                 BECOMES "    block = once(*this, what, more);\n  }\n  waiting_"
                  TEST pool_schedules.let_a_waiter_have_what_another_thread_puts
                  FAILS "a waiter got nothing")
 schedules_mutant(waiter_that_sleeps_to_its_deadline FILE pools/block_pool.cpp
