@@ -237,6 +237,7 @@ TEST(pool_ageing_by_itself, gives_back_what_a_thread_puts_that_is_new_to_the_poo
     std::thread([&] { ASSERT_EQ(pool.allocate_batch(100, blocks), blocks.size()); }).join();
     EXPECT_TRUE(within_seconds([&] { return pool.statistics().threads == 0; })) << "the ended thread's cache stays";
     EXPECT_TRUE(within_seconds([&] { return background_reclaimer::statistics().asleep; })) << "it never sleeps";
+    std::this_thread::sleep_for(100ms);  // it ticks once more after it has said so
     pool.deallocate_batch(100, blocks);
     EXPECT_TRUE(within_seconds([&] { return pool.statistics().cached_threads == 0; })) << to_string(pool.statistics());
   }
