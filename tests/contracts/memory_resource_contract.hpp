@@ -58,8 +58,8 @@ extern "C" [[gnu::weak, gnu::visibility("default")]] const char* __asan_default_
   return "allocator_may_return_null=1";
 }
 #endif
-// And jemalloc's fork handlers take more locks at once than ThreadSanitizer's deadlock detector survives. In the child of a
-// fork a pool starts the background reclaimer anew.
+// And jemalloc's fork handlers take more locks at once than ThreadSanitizer's deadlock detector survives. In the child
+// of a fork a pool starts the background reclaimer anew.
 #if CISTERN_TSAN
 extern "C" [[gnu::weak, gnu::visibility("default")]] const char* __tsan_default_options() {
   return "allocator_may_return_null=1:detect_deadlocks=0:die_after_fork=0";

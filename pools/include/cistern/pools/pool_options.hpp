@@ -51,10 +51,9 @@ struct pool_options {
   std::size_t max_bytes = memory_budget::unlimited;
   /// Counted against together with other pools, besides max_bytes. Must outlive the pool and its blocks.
   memory_budget* budget = nullptr;
-  /// The most that may lie idle in the depot, in bytes; what comes above goes back into spans at once, and threads keep no
-  /// full magazines to themselves (else 1 MiB of them at most for each class). Magazines of
-  /// threads come on top: two of 128 KiB at most for each class that a thread uses (for classes above 64 KiB: of two
-  /// blocks).
+  /// The most that may lie idle in the depot, in bytes; what comes above goes back into spans at once, and threads keep
+  /// no full magazines to themselves (else 1 MiB of them at most for each class). Magazines of threads come on top: two
+  /// of 128 KiB at most for each class that a thread uses (for classes above 64 KiB: of two blocks).
   std::size_t max_idle_bytes = memory_budget::unlimited;
   when_full full = when_full::evict;
   std::chrono::nanoseconds max_wait = std::chrono::seconds(1);  ///< for when_full::wait, each call
