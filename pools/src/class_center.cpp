@@ -26,7 +26,7 @@ constexpr std::uintptr_t fresh_mark = pool_checks ? 1 : 0;
 
 }  // namespace
 
-class_geometry class_geometry::of(std::size_t stride) noexcept {
+class_geometry class_geometry::of(std::size_t stride, std::size_t bins) noexcept {
   constexpr std::size_t shared_units = 32;
   class_geometry made;
   made.stride = stride;
@@ -42,9 +42,9 @@ class_geometry class_geometry::of(std::size_t stride) noexcept {
   }
   made.blocks = made.units * block_map::unit / stride;
   constexpr std::size_t magazine_bytes = std::size_t{128} << 10;
-  made.capacity = std::clamp<std::size_t>(magazine_bytes / stride, 2, magazine::most);
+  made.capacity = std::clamp<std::size_t>(magazine_bytes / (stride * bins), bins == 1 ? 2 : 1, magazine::most);
   constexpr std::size_t stash_bytes = std::size_t{1} << 20, most_stashed = 16;
-  made.stashed = std::min(stash_bytes / (made.capacity * stride), most_stashed);
+  made.stashed = std::min(stash_bytes / (made.capacity * stride * bins), most_stashed);
   made.inverse = ((std::uint64_t{1} << 32) + stride - 1) / stride;
   return made;
 }

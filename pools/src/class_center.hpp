@@ -21,8 +21,8 @@ struct class_geometry {
       0;  // ceil(2^32 / stride): of a multiple of stride below 2^32, times this >> 32 is the quotient
 
   /// A span wastes at most 1/32 of its memory where that is possible with 2 MiB, and has 8 blocks at least up to 64
-  /// KiB.
-  static class_geometry of(std::size_t stride) noexcept;
+  /// KiB. What a thread keeps is shared by the `bins` that it has for the class.
+  static class_geometry of(std::size_t stride, std::size_t bins) noexcept;
 };
 
 /// What all threads share of one size class: the depot of magazines, and the spans below it.

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
-#include <limits>
 #include <mutex>
 #include <new>
 #include <span>
@@ -36,7 +35,10 @@ void check(const pool_options& options) {
   if (options.classes.largest() > largest)
     bad_option("the largest class (" + std::to_string(options.classes.largest()) + ") is above 1 GiB");
   if (options.max_wait < std::chrono::nanoseconds::zero()) bad_option("max_wait is negative");
-  if (options.max_bytes == 0) bad_option("max_bytes is 0; a pool that may take nothing serves nothing");
+  // Bookkeeping, the cache of a thread, and a chunk.
+  constexpr std::size_t least_bytes = std::size_t{512} << 10;
+  if (options.max_bytes < least_bytes && !options.pass_through)
+    bad_option("max_bytes is " + std::to_string(options.max_bytes) + "; with less than 512 KiB a pool serves nothing");
   if (options.name.size() > 31)
     bad_option("the name \"" + std::string(options.name) + "\" is longer than 31 characters");
 }
@@ -106,7 +108,7 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
     const std::size_t stride = i < count ? classes_.size_of(i) : sizeof(magazine);
     new (&centers_[i]) class_center;
     centers_[i].open(i < count ? heap_ : magazine_heap_, number_, i < count ? step_at_[i] : size_step::count,
-                     class_geometry::of(stride));
+                     class_geometry::of(stride, i < count ? bins_of(i) : 1));
   }
   if (options.quarantine_bytes != 0) {
     void* const memory = source_.allocate(sizeof(quarantine), alignof(quarantine));
@@ -158,12 +160,15 @@ void pool_state::give_step(std::size_t step, std::size_t size_class) noexcept {
   steps_ = std::max(steps_, step + 1);
 }
 
+std::size_t pool_state::bins_of(std::size_t size_class) const noexcept {
+  return static_cast<std::size_t>(std::count(class_at_, class_at_ + steps_, size_class));
+}
+
 // What the inline code asks for before a put.
 void pool_state::allow_inline_puts() noexcept {
   for_each_step([this](std::size_t step) {
     facts_[step] = {.tag = block_tag::make(number_, step_at_[class_at_[step]], 0),
-                    .magic = std::numeric_limits<std::uint64_t>::max() / stride_[step] + 1,
-                    .end = center(step).geometry().blocks * stride_[step]};
+                    .blocks = block_starts::of(stride_[step], center(step).geometry().blocks)};
   });
 }
 

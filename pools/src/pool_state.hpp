@@ -88,6 +88,7 @@ class pool_state final : public block_pool, private ager {
   void give_back_own() noexcept;
   void lay_out_steps() noexcept;
   void give_step(std::size_t step, std::size_t size_class) noexcept;
+  std::size_t bins_of(std::size_t size_class) const noexcept;
   void allow_inline_puts() noexcept;
 
   // Caches: pool_caches.cpp.

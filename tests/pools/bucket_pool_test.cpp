@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <cistern/allocators/statistics_resource.hpp>
+#include <cistern/allocators/memory_budget.hpp>
 #include <cistern/pools/bucket_pool.hpp>
 
 #include <algorithm>
@@ -416,7 +417,8 @@ TEST(bucket_pool, says_which_option_is_wrong) {
   EXPECT_THAT(refusal({.alignment = 0}), HasSubstr("alignment (0) is not a power of two"));
   EXPECT_THAT(refusal({.alignment = 8}), HasSubstr("alignment (8) must lie between 16 and 65536"));
   EXPECT_THAT(refusal({.alignment = 131'072}), HasSubstr("alignment (131072) must lie between 16 and 65536"));
-  EXPECT_THAT(refusal({.max_bytes = 0}), HasSubstr("max_bytes is 0"));
+  EXPECT_THAT(refusal({.max_bytes = 0}), HasSubstr("max_bytes is 0; with less than 512 KiB a pool serves nothing"));
+  EXPECT_THAT(refusal({.max_bytes = 400'000}), HasSubstr("max_bytes is 400000"));
   EXPECT_THAT(refusal({.max_wait = std::chrono::nanoseconds(-1)}), HasSubstr("max_wait is negative"));
   EXPECT_THAT(refusal({.name = "a name of thirty-two characters."}),
               HasSubstr("\"a name of thirty-two characters.\" is longer than 31 characters"));
@@ -433,7 +435,9 @@ TEST(bucket_pool, cannot_be_given_classes_that_are_none) {
 
 TEST(bucket_pool, says_that_there_is_no_memory_for_it) {
   EXPECT_THROW(bucket_pool({.upstream = std::pmr::null_memory_resource()}), std::bad_alloc);
-  EXPECT_THROW(bucket_pool({.max_bytes = 100}), std::bad_alloc);
+  cistern::memory_budget budget(100);
+  EXPECT_THROW(bucket_pool({.budget = &budget}), std::bad_alloc);
+  EXPECT_EQ(budget.used(), 0u);
 }
 
 TEST(bucket_pool, has_the_name_and_the_options_it_was_given) {

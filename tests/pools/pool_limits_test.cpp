@@ -272,6 +272,24 @@ TEST(pool_limits, keeps_no_more_idle_in_the_depot_than_it_may) {
   }
 }
 
+TEST(pool_limits, keeps_in_a_thread_what_its_classes_may_however_wide_they_are) {
+  struct {
+    std::size_t largest_kept, bytes;
+  } const cases[] = {{std::size_t{256} << 10, 4096}, {std::size_t{256} << 10, 32768}, {std::size_t{1} << 20, 131072}};
+  for (const auto& [kept, bytes] : cases) {
+    bucket_pool pool({.classes = cistern::powers_of_two({.smallest = 16, .largest = std::size_t{1} << 20}),
+                      .max_idle_bytes = 0,
+                      .clock = nullptr});
+    for (std::size_t size = bytes / 2 + bytes / 8; size <= bytes; size += bytes / 8) {  // four steps have this class
+      std::vector<void*> blocks(200);
+      ASSERT_EQ(pool.allocate_batch(size, blocks), blocks.size());
+      pool.deallocate_batch(size, blocks);
+    }
+    EXPECT_GT(pool.statistics().cached_threads, 0u);
+    EXPECT_LE(pool.statistics().cached_threads, kept) << bytes;
+  }
+}
+
 TEST(pool_limits, counts_what_leaves_the_depot_against_no_limit) {
   bucket_pool pool({.max_idle_bytes = 100'000, .clock = nullptr});
   std::vector<void*> blocks(20'000);

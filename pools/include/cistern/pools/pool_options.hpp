@@ -47,13 +47,16 @@ struct pool_options {
   /// must outlive the pool and its blocks, be safe for threads, and not use the pool.
   std::pmr::memory_resource* upstream = nullptr;
 
-  /// The most that the pool takes from its upstream, in bytes: for live blocks, idle ones and bookkeeping.
+  /// The most that the pool takes from its upstream, in bytes: for live blocks, idle ones and bookkeeping (about 100
+  /// KiB, and 35 KiB for each thread that has a cache). 512 KiB at least.
   std::size_t max_bytes = memory_budget::unlimited;
   /// Counted against together with other pools, besides max_bytes. Must outlive the pool and its blocks.
   memory_budget* budget = nullptr;
   /// The most that may lie idle in the depot, in bytes; what comes above goes back into spans at once, and threads keep
   /// no full magazines to themselves (else 1 MiB of them at most for each class). Magazines of threads come on top: two
-  /// of 128 KiB at most for each class that a thread uses (for classes above 64 KiB: of two blocks).
+  /// of 128 KiB at most for each class that a thread uses (for classes above 64 KiB: of two blocks). Classes that are
+  /// wider than those of four_per_doubling have two magazines for each of its classes that they span, which share the
+  /// 128 KiB, but hold a block at least.
   std::size_t max_idle_bytes = memory_budget::unlimited;
   when_full full = when_full::evict;
   std::chrono::nanoseconds max_wait = std::chrono::seconds(1);  ///< for when_full::wait, each call

@@ -25,6 +25,26 @@ inline constexpr bool pool_checks = CISTERN_POOL_CHECKS != 0;
 
 class pool_state;
 
+/// Where the blocks of a span begin: at the multiples of their stride, as many as there are.
+///
+/// With m a little more than 2^64 / stride, a multiple k * stride times m is k * (m * stride - 2^64) modulo 2^64, a
+/// small number that grows with k; any other number times m is at least m (the divisibility test of Lemire, Kaser and
+/// Kurz, "Faster remainder by direct computation", with m never exact, so that it bounds k, too).
+struct block_starts {
+  std::uint64_t multiplier;
+  std::uint64_t end;
+
+  static constexpr block_starts of(std::uint64_t stride, std::uint64_t blocks) noexcept {
+    const std::uint64_t multiplier = (0 - stride) / stride + 2;  // floor(2^64 / stride) + 1
+    return {multiplier, blocks * (multiplier * stride)};
+  }
+  /// Whether one begins so far into the first 64 KiB of the span.
+  constexpr bool begin_at(std::uint64_t offset) const noexcept { return offset * multiplier < end; }
+  bool begin_at(const void* block) const noexcept {
+    return begin_at(reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1));
+  }
+};
+
 /// The mechanism under every pool: blocks of some size classes, kept in magazines of threads, in a depot that they
 /// share, and in spans that come from a backend. The design note is pools/block_pool.md.
 ///
@@ -88,9 +108,7 @@ class block_pool {
 
   /// Whether a block of this class may begin here: for blocks that begin in the first 64 KiB of their span.
   bool is_first_unit_block(const void* block, std::size_t step) const noexcept {
-    const class_facts& facts = facts_[step];
-    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1);
-    return block_map::is(block, facts.tag) && offset * facts.magic < facts.magic && offset < facts.end;
+    return block_map::is(block, facts_[step].tag) && facts_[step].blocks.begin_at(block);
   }
 
   /// The class of a block that begins in the first 64 KiB of its span, in a pool without anything special; else
@@ -100,9 +118,7 @@ class block_pool {
     const std::size_t step = block_tag::step_of(tag);
     if (block_tag::pool_of(tag) != plain_pool_ || block_tag::unit_of(tag) != 0) [[unlikely]]
       return size_step::count;
-    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(block) & (block_map::unit - 1);
-    const class_facts& facts = facts_[step];
-    return offset * facts.magic < facts.magic && offset < facts.end ? step : size_step::count;
+    return facts_[step].blocks.begin_at(block) ? step : size_step::count;
   }
 
   /// What a block's first two words hold while it is idle.
@@ -170,9 +186,8 @@ class block_pool {
   }
 
   struct class_facts {
-    std::uint64_t tag;    // of the first unit of its spans
-    std::uint64_t magic;  // ceil(2^64 / stride): a number n < 2^32 is a multiple of it exactly if n * magic < magic
-    std::uint64_t end;    // of the blocks in a span, from its beginning
+    std::uint64_t tag;  // of the first unit of its spans
+    block_starts blocks;
   };
 
   static constexpr std::uint64_t nobodys = 1;  // no pool's number, nor that of a thread without a hot pool
