@@ -86,7 +86,7 @@ std::size_t pool_state::step_for(std::size_t bytes, std::size_t alignment) const
 // Getting.
 
 void* pool_state::get_slow(std::size_t step) noexcept {
-  if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(this);
+  if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(*this);
   void* const block = by_policy(
       [](pool_state& self, std::size_t of, std::size_t) noexcept { return self.get_once(of); }, step, 0, true);
   return block != nullptr ? wake(block, step) : nullptr;
@@ -102,29 +102,30 @@ void* pool_state::get_cached(thread_cache& cache, std::size_t step) noexcept {
   void* block = nullptr;
   {
     const std::scoped_lock lock(cache.lock);
-    loaded now = of(cache.bins[step]);
+    thread_cache::bin& bin = cache.bin_of(step);
+    loaded now = of(bin);
     if (now.empty()) {
-      std::swap(now, cache.spare[step]);
+      std::swap(now, cache.shelf_of(step).spare);
       if (now.empty()) {
         refilled = true;
-        if (!refill(now, cache.spare[step], cache.stashes[step], center(step))) {
-          set(cache.bins[step], now);
+        if (!refill(now, cache.shelf_of(step), center(step))) {
+          set(bin, now);
           return get_uncached(step);
         }
       }
     }
     block = *--now.top;
-    set(cache.bins[step], now);
-    cache.gets[step].store(cache.gets[step].load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    set(bin, now);
+    bin.gets.store(bin.gets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
   if (refilled) something_is_idle();
   return block;
 }
 
 // Both are empty, or have no magazine. False when there is no memory; then `now` is still empty.
-bool pool_state::refill(loaded& now, loaded& spare, stash& own, class_center& from) noexcept {
-  if (magazine* const full = own.full.pop()) {
-    own.fewest = std::min(own.fewest, own.full.size);
+bool pool_state::refill(loaded& now, thread_cache::shelf& own, class_center& from) noexcept {
+  if (magazine* const full = own.more.full.pop()) {
+    own.more.fewest = std::min(own.more.fewest, own.more.full.size);
     if (now.has_magazine()) give_empty(*magazine::of(now.top));
     now = from.of(*full);
     return true;
@@ -136,7 +137,8 @@ bool pool_state::refill(loaded& now, loaded& spare, stash& own, class_center& fr
     now = from.of(*full);
     return true;
   }
-  loaded& any = now.has_magazine() ? now : spare;
+  if (is_for_objects()) return false;  // in spans there are none
+  loaded& any = now.has_magazine() ? now : own.spare;
   magazine* const into = any.has_magazine() ? magazine::of(any.top) : take_empty();
   if (into == nullptr) return false;
   any = loaded::nothing();
@@ -144,7 +146,9 @@ bool pool_state::refill(loaded& now, loaded& spare, stash& own, class_center& fr
   return !now.empty();
 }
 
-void* pool_state::get_uncached(std::size_t step) noexcept { return center(step).take_block(); }
+void* pool_state::get_uncached(std::size_t step) noexcept {
+  return is_for_objects() ? from_depot() : center(step).take_block();
+}
 
 // What `once` gives, tried again as the pool's when_full says; counted when it is nothing in the end.
 void* pool_state::by_policy(attempt once, std::size_t what, std::size_t more, bool may_wait) noexcept {
@@ -154,14 +158,20 @@ void* pool_state::by_policy(attempt once, std::size_t what, std::size_t more, bo
   if (options_.full != when_full::fail) {
     evict();
     block = once(*this, what, more);
-    if (block == nullptr && source_.has_shared() && options_.clock != nullptr) {
-      options_.clock->tick(age_level::pressure);  // others that share the budget may have something idle
+    if (block == nullptr && others_may_give_back()) {
+      options_.clock->tick(age_level::pressure);
       block = once(*this, what, more);
     }
   }
-  if (block == nullptr && options_.full == when_full::wait && may_wait) block = wait_for(once, what, more);
+  if (block == nullptr && options_.full == when_full::wait && may_wait && !memory_source::in_upstream_call())
+    block = wait_for(once, what, more);
   if (block == nullptr) failures_.fetch_add(1, std::memory_order_relaxed);
   return block;
+}
+
+// Those that share the budget may have something idle. But not from a pool's upstream call.
+bool pool_state::others_may_give_back() const noexcept {
+  return source_.has_shared() && options_.clock != nullptr && !memory_source::in_upstream_call();
 }
 
 void* pool_state::wait_for(attempt once, std::size_t what, std::size_t more) noexcept {
@@ -195,6 +205,7 @@ bool pool_state::wait_a_little(sync::clock::time_point deadline) noexcept {
 // Putting.
 
 void pool_state::put_slow(void* block, std::size_t step) noexcept {
+  if (is_for_objects()) return put_object(block);
   thread_cache* const cache = cache_of_this_thread();
   if (cache != nullptr)
     put_cached(*cache, block, step);
@@ -207,9 +218,9 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
   {
     const std::scoped_lock lock(cache.lock);
     class_center& to = center(step);
-    loaded now = of(cache.bins[step]);
+    loaded now = of(cache.bin_of(step));
     if (magazine::full(now.top)) {
-      loaded& spare = cache.spare[step];
+      loaded& spare = cache.shelf_of(step).spare;
       if (now.has_magazine() && now.count() < to.geometry().capacity) {
         // A visitor has taken from below: down to there.
         void** const bottom = magazine::of(now.top)->bottom(to.geometry().capacity);
@@ -219,24 +230,27 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
         now.limit = now.top = magazine::of(now.top)->bottom(to.geometry().capacity);  // a visitor may have emptied it
       } else {
         changed = true;
-        flush(now, spare, cache.stashes[step], to);
+        flush(now, cache.shelf_of(step), to);
       }
     }
-    if (now.has_magazine()) {
+    if (!magazine::full(now.top)) {
       *now.top++ = block;
       block = nullptr;
     }
-    set(cache.bins[step], now);
+    set(cache.bin_of(step), now);
   }
   if (block != nullptr) put_uncached(block, step);
   if (changed) something_is_idle();  // the thread may be new to the pool, and nobody awake
 }
 
-// Both are full, or have no magazine. Afterwards `now` is empty, or has none when there is no memory for it.
-void pool_state::flush(loaded& now, loaded& spare, stash& own, class_center& to) noexcept {
+// Both are full, or have no magazine. Afterwards `now` is empty, or there is no memory for a magazine: then it is as it
+// was, or has none.
+void pool_state::flush(loaded& now, thread_cache::shelf& own, class_center& to) noexcept {
+  loaded& spare = own.spare;
   magazine* into = take_empty();
-  const bool keeps =
-      into != nullptr && own.full.size < to.geometry().stashed && options_.max_idle_bytes == memory_budget::unlimited;
+  if (into == nullptr && is_for_objects()) return;
+  const bool keeps = into != nullptr && own.more.full.size < to.geometry().stashed &&
+                     options_.max_idle_bytes == memory_budget::unlimited;
   if (spare.has_magazine()) {
     magazine* const full = magazine::of(spare.top);
     if (into == nullptr) {  // no memory for another one: this one's blocks go to their spans
@@ -244,7 +258,7 @@ void pool_state::flush(loaded& now, loaded& spare, stash& own, class_center& to)
       into = full;
     } else if (keeps) {
       full->set_stored(spare.count());
-      own.full.push(full);
+      own.more.full.push(full);
     } else {
       give_to_depot(*full, spare, to);
     }
@@ -256,6 +270,7 @@ void pool_state::flush(loaded& now, loaded& spare, stash& own, class_center& to)
 }
 
 void pool_state::put_uncached(void* block, std::size_t step) noexcept {
+  if (is_for_objects()) return destroy_object(*static_cast<object_cell*>(block));
   center(step).give_block(block);
   gone_after_end();
 }
@@ -278,10 +293,13 @@ void pool_state::give_to_depot(magazine& with, const loaded& blocks, class_cente
     with.set_stored(blocks.count());
     to.give(&with);
   }
-  if (waiting_.load(std::memory_order_relaxed) != 0) {
-    came_back_.fetch_add(1, std::memory_order_relaxed);
-    sync::unpark_one(came_back_);
-  }
+  tell_waiters();
+}
+
+void pool_state::tell_waiters() noexcept {
+  if (waiting_.load(std::memory_order_relaxed) == 0) return;
+  came_back_.fetch_add(1, std::memory_order_relaxed);
+  sync::unpark_one(came_back_);
 }
 
 magazine* pool_state::take_empty() noexcept {

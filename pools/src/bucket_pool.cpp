@@ -41,10 +41,13 @@ void deallocate_slow(block_pool& pool, void* block, std::size_t bytes, std::size
   pool_state& self = pool_state::of(pool);
   if (self.step_of(block) == size_step::count && self.put_large(block, bytes, true)) return;
   const std::size_t step = checked_step(self, block, bytes);
-  if (!self.is_plain()) return self.put_special(block, bytes, true, step);
-  const std::size_t asked = self.step_for(bytes, alignment);
+  // With canaries the very size is known.
+  const std::size_t asked = self.options().canaries ? step : self.step_for(bytes, alignment);
   if (!self.same_class(asked, step)) misuse::wrong_size(self, block, self.class_bytes(step), bytes);
-  self.put_checked(block, asked);
+  if (self.is_plain())
+    self.put_checked(block, asked);
+  else
+    self.put_special(block, bytes, true, step);
 }
 
 void deallocate_unsized_slow(block_pool& pool, void* block) noexcept {
@@ -73,13 +76,13 @@ void buffer::put_slow() noexcept { detail::deallocate(*pool_, data_); }
 
 bucket_pool::bucket_pool(const pool_options& options) {
   detail::pool_state* const made = detail::pool_state::make(options);
-  made->face = this;
   core_ = made;
+  detail::pool_list::set_face(*made, this);
 }
 
 bucket_pool::~bucket_pool() {
   detail::pool_state& core = detail::pool_state::of(*core_);
-  core.face = nullptr;
+  detail::pool_list::set_face(core, nullptr);
   core.close();
 }
 
@@ -116,7 +119,11 @@ void* bucket_pool::realloc(void* block, std::size_t bytes) noexcept {
   const std::size_t step = self.step_of(block);
   if (self.is_plain() && step != detail::size_step::count && self.same_class(self.step_for(bytes, 1), step))
     return block;
-  if (self.resize_large(block, bytes)) return block;
+  if (self.resize_large(block, bytes)) {
+    if (self.options().zero_on_get && bytes > usable)
+      std::memset(static_cast<char*>(block) + usable, 0, bytes - usable);
+    return block;
+  }
   void* const moved = try_allocate(bytes);
   if (moved == nullptr) return nullptr;
   std::memcpy(moved, block, std::min(usable, bytes));

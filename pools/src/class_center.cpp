@@ -26,8 +26,8 @@ constexpr std::uintptr_t fresh_mark = pool_checks ? 1 : 0;
 
 }  // namespace
 
-class_geometry class_geometry::of(std::size_t stride, std::size_t bins) noexcept {
-  constexpr std::size_t shared_units = 32;
+class_geometry class_geometry::of(std::size_t stride, std::size_t bins, std::size_t most_bytes) noexcept {
+  const std::size_t shared_units = std::clamp<std::size_t>(most_bytes / 16 / block_map::unit, 1, 32);
   class_geometry made;
   made.stride = stride;
   made.units = (stride + block_map::unit - 1) / block_map::unit;
@@ -65,6 +65,15 @@ magazine* class_center::take() noexcept {
 void class_center::give(magazine* with) noexcept {
   const std::scoped_lock lock(mutex_);
   ++numbers_.flushes;
+  push(with);
+}
+
+void class_center::give_back(magazine* with) noexcept {
+  const std::scoped_lock lock(mutex_);
+  push(with);
+}
+
+void class_center::push(magazine* with) noexcept {
   numbers_.depot_blocks += with->stored();
   depot_.push(with);
 }
@@ -187,7 +196,6 @@ void class_center::return_pages(bool all) noexcept {
 }
 
 void class_center::return_pages_of(span& one) noexcept {
-  bool returned = false;
   for (std::size_t index = 0; index < one.total;) {
     const auto is_free = [&one](std::size_t at) { return (one.bits[at / 64] >> at % 64 & 1) != 0; };
     if (!is_free(index)) {
@@ -196,9 +204,12 @@ void class_center::return_pages_of(span& one) noexcept {
     }
     const std::size_t first = index;
     while (index < one.total && is_free(index)) ++index;
-    returned |= heap_->return_pages(one.base + first * geometry_.stride, one.base + index * geometry_.stride);
+    const char* const gone =
+        heap_->return_pages(one.base + first * geometry_.stride, one.base + index * geometry_.stride);
+    if (gone == nullptr) continue;
+    const std::size_t first_gone = static_cast<std::size_t>(gone - one.base) / geometry_.stride;
+    one.fresh_from = std::min(one.fresh_from, static_cast<std::uint32_t>(first_gone));
   }
-  if (returned) one.fresh_from = 0;
   one.dirty = false;
   unlist(one);
   list(one, false);

@@ -20,9 +20,10 @@ struct class_geometry {
   std::uint64_t inverse =
       0;  // ceil(2^32 / stride): of a multiple of stride below 2^32, times this >> 32 is the quotient
 
-  /// A span wastes at most 1/32 of its memory where that is possible with 2 MiB, and has 8 blocks at least up to 64
-  /// KiB. What a thread keeps is shared by the `bins` that it has for the class.
-  static class_geometry of(std::size_t stride, std::size_t bins) noexcept;
+  /// A span wastes at most 1/32 of its memory where that is possible with 2 MiB and a sixteenth of the `most_bytes`
+  /// that the pool may ever have, and has 8 blocks at least up to 64 KiB. What a thread keeps is shared by the `bins`
+  /// that it has for the class.
+  static class_geometry of(std::size_t stride, std::size_t bins, std::size_t most_bytes) noexcept;
 };
 
 /// What all threads share of one size class: the depot of magazines, and the spans below it.
@@ -53,6 +54,7 @@ class alignas(128) class_center {
   /// A magazine with something in it, or nullptr when the depot has none.
   magazine* take() noexcept;
   void give(magazine* with) noexcept;
+  void give_back(magazine* with) noexcept;  // one that was taken or cut off for a moment
   /// Puts blocks of spans into a magazine that is empty, so that the lowest lie on top; none when there is no memory.
   loaded fill(magazine& into) noexcept;
   /// Puts a magazine's blocks back into their spans, and empty spans back to the heap.
@@ -82,6 +84,7 @@ class alignas(128) class_center {
   void unlock_after_fork() noexcept { mutex_.unlock(); }
 
  private:
+  void push(magazine* with) noexcept;
   span* span_with_free() noexcept;
   void* take_lowest(span& from) noexcept;
   void give_to_span(void* block) noexcept;

@@ -78,6 +78,18 @@ bool large_blocks::find(const void* address, record& found, bool and_remove) noe
   return true;
 }
 
+large_blocks::whereabouts large_blocks::whereabouts_of(const void* address) const noexcept {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return whereabouts::none;
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  for (std::size_t i = 0; i < size_; ++i)
+    for (const record* each = buckets_[i]; each != nullptr; each = each->next) {
+      const auto begin = reinterpret_cast<std::uintptr_t>(each->address);
+      if (at - begin < each->bytes) return at == begin ? whereabouts::beginning : whereabouts::inside;
+    }
+  return whereabouts::none;
+}
+
 void large_blocks::resize(const void* address, std::size_t bytes) noexcept {
   const std::scoped_lock lock(mutex_);
   record** const place = place_of(address);

@@ -32,6 +32,9 @@ class large_blocks {
   bool add(const record& what) noexcept;
   /// Copies the record of this address, and takes it away if `and_remove`. False when there is none.
   bool find(const void* address, record& found, bool and_remove) noexcept;
+  enum class whereabouts { none, beginning, inside };
+  /// Where in a block this address is, for a message; none also when that cannot be said without waiting. Looks at all.
+  whereabouts whereabouts_of(const void* address) const noexcept;
   /// Another size for the same address.
   void resize(const void* address, std::size_t bytes) noexcept;
 
@@ -49,7 +52,7 @@ class large_blocks {
   void grow() noexcept;
 
   memory_source& source_;
-  mutex mutex_;
+  mutable mutex mutex_;
   // Guarded by mutex_.
   record** buckets_ = nullptr;
   std::size_t size_ = 0;  // of buckets_: a power of two, or 0

@@ -5,21 +5,30 @@
 #include "pool_state.hpp"
 #include <cistern/allocators/fatal.hpp>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace cistern::inline v0::detail {
 namespace {
 
-// "pool "name", class 64, 0x7f...: what", and the end.
+constexpr const char* into_a_block = "put of a pointer into a block, not to its beginning";
+
+// `pool "name", class 64, 0x7f...: what` or `pool "name" of type, 0x7f...: what`, and the end. The address is the
+// object's then, of which the block begins before it.
 template <class... Args>
-[[noreturn, gnu::format(printf, 4, 0)]] void end(const char* pool, std::size_t bytes, const void* block,
+[[noreturn, gnu::format(printf, 4, 0)]] void end(const pool_state& pool, std::size_t bytes, const void* block,
                                                  const char* what, Args... args) noexcept {
-  char detail[160], line[320];
+  char detail[160], line[400];
   std::snprintf(detail, sizeof detail, what, args...);
-  if (bytes != 0)
-    std::snprintf(line, sizeof line, "pool \"%s\", class %zu, %p: %s", pool, bytes, block, detail);
+  const object_type& type = pool.type();
+  if (pool.is_for_objects())
+    std::snprintf(line, sizeof line, "pool \"%s\" of %.*s, %p: %s", pool.name(),
+                  static_cast<int>(std::min<std::size_t>(type.name.size(), 128)), type.name.data(),
+                  static_cast<const void*>(static_cast<const char*>(block) + type.object_at), detail);
+  else if (bytes != 0)
+    std::snprintf(line, sizeof line, "pool \"%s\", class %zu, %p: %s", pool.name(), bytes, block, detail);
   else
-    std::snprintf(line, sizeof line, "pool \"%s\", %p: %s", pool, block, detail);
+    std::snprintf(line, sizeof line, "pool \"%s\", %p: %s", pool.name(), block, detail);
   fatal(line);
 }
 
@@ -27,45 +36,56 @@ template <class... Args>
 
 void misuse::put_of_no_block(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
   const std::uint64_t tag = block_map::find(block);
-  if (tag == 0) end(pool.name(), bytes, block, "%s", "put of what is no block of any pool");
+  char owner[32] = "that has ended";
+  if (tag == 0 && pool.large().whereabouts_of(block) == large_blocks::whereabouts::inside)
+    end(pool, bytes, block, "%s", into_a_block);
+  if (tag == 0 && pool_list::name_of_large(block, owner))
+    end(pool, bytes, block, "put into the wrong pool; it is one of \"%s\"", owner);
+  if (tag == 0)
+    end(pool, bytes, block, "%s", "put of what is no block of any pool, or of a large one that was put before");
   if (block_tag::pool_of(tag) != pool.number()) {
-    char owner[32] = "that has ended";
     const bool found = pool_list::name_of(block_tag::pool_of(tag), owner);
-    end(pool.name(), bytes, block,
+    end(pool, bytes, block,
         found ? "put into the wrong pool; it is one of \"%s\"" : "put into the wrong pool; it is one of a pool %s",
         owner);
   }
   const std::size_t step = pool.step_of(block);
   if (step != size_step::count && pool.is_block(block, step)) wrong_size(pool, block, pool.class_bytes(step), bytes);
-  end(pool.name(), step != size_step::count ? pool.class_bytes(step) : 0, block, "%s",
-      "put of a pointer into a block, not to its beginning");
+  end(pool, step != size_step::count ? pool.class_bytes(step) : 0, block, "%s", into_a_block);
 }
 
 void misuse::put_twice(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
-  end(pool.name(), bytes, block, "%s", "put twice");
+  end(pool, bytes, block, "%s", "put twice");
 }
 
 void misuse::written_after_put(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
-  end(pool.name(), bytes, block, "%s", "written to after it was put");
+  end(pool, bytes, block, "%s", "written to after it was put");
 }
 
 void misuse::wrong_size(const pool_state& pool, const void* block, std::size_t bytes, std::size_t put_as) noexcept {
-  end(pool.name(), bytes, block, "put as one of %zu bytes", put_as);
+  end(pool, bytes, block, "put as one of %zu bytes", put_as);
 }
 
 void misuse::overrun(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
-  end(pool.name(), bytes, block, "%s", "written to behind its end");
+  end(pool, bytes, block, "%s", "written to behind its end");
+}
+
+void misuse::stale_handle(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
+  end(pool, bytes, block, "%s", "put by a stale handle: it was put before, and has been taken anew");
 }
 
 void misuse::idle_twice(const void* block) noexcept {
   char owner[32] = "";
   pool_list::name_of(block_tag::pool_of(block_map::find(block)), owner);
-  end(owner, 0, block, "%s", "put twice; it was found idle as it went back into its span");
+  char line[160];
+  std::snprintf(line, sizeof line, "pool \"%s\", %p: put twice; it was found idle as it went back into its span", owner,
+                block);
+  fatal(line);
 }
 
-void misuse::used_after_its_end(const void* pool) noexcept {
+void misuse::used_after_its_end(const pool_state& pool) noexcept {
   char line[96];
-  std::snprintf(line, sizeof line, "pool %p: used after its end", pool);
+  std::snprintf(line, sizeof line, "pool \"%s\": used after its end", pool.name());
   fatal(line);
 }
 

@@ -4,6 +4,8 @@
 // one, and those that the depot did not need since then, go back into spans; a span without a live block goes to the
 // heap, and a chunk without a span to the upstream, at once. So memory is back two ticks after its last use. trim() and
 // evict() do all of it for everything that is idle.
+//
+// In a pool of objects that age one by one, all magazines are visited, and only what was put two ticks ago leaves them.
 #include "pool_state.hpp"
 #include <cistern/allocators/asymmetric_fence.hpp>
 
@@ -13,10 +15,12 @@
 namespace cistern::inline v0::detail {
 
 bool pool_state::age(age_level level) noexcept {
-  const bool all = level == age_level::pressure;
+  const bool all = level == age_level::pressure || objects_.closed.load(std::memory_order_relaxed);
   ticks_.fetch_add(1, std::memory_order_relaxed);
+  now_.store(static_cast<std::uint16_t>(now() + 1), std::memory_order_relaxed);
   bool idle_left = take_back_from_threads(all);
-  dissolve_depots(all);
+  idle_left |= dissolve_depots(all);
+  drop_leaving(all ? 0 : objects_.min_idle);
   shrink_empties(all);
   for (std::size_t i = 0; i < class_count(); ++i) {
     centers_[i].return_pages(all);
@@ -36,13 +40,16 @@ bool pool_state::puts_may_come() noexcept {
 }
 
 void pool_state::trim() noexcept {
+  empty_quarantine();
   age(age_level::pressure);
   source_.trim();
 }
 
 void pool_state::evict() noexcept {
+  empty_quarantine();
   take_back_from_threads(true);
   dissolve_depots(true);
+  drop_leaving(0);
   shrink_empties(true);
 }
 
@@ -65,7 +72,10 @@ bool pool_state::take_back_from_threads(bool all) noexcept {
   for (thread_cache *each = caches_, *next = nullptr; each != nullptr; each = next) {
     next = each->next;
     if (each->visited) {
-      take_below_limits(*each, fenced);
+      if (fenced)
+        left |= take_below_limits(*each, all);
+      else
+        for_each_step([each](std::size_t step) { unclaim(each->bin_of(step)); });
       each->lock.unlock();
       left |= !fenced;
     }
@@ -78,78 +88,134 @@ bool pool_state::take_back_from_threads(bool all) noexcept {
 bool pool_state::raise_limits(thread_cache& cache, bool all, bool& left) noexcept {
   bool any = false;
   for_each_step([&](std::size_t step) {
-    thread_cache::bin& bin = cache.bins[step];
+    thread_cache::bin& bin = cache.bin_of(step);
+    thread_cache::shelf& shelf = cache.shelf_of(step);
     const loaded now = of(bin);
-    const thread_cache::glimpse seen{now.top, cache.gets[step].load(std::memory_order_relaxed)};
-    const bool still = all || (cache.seen[step].top == seen.top && cache.seen[step].gets == seen.gets);
-    cache.seen[step] = seen;
-    cache.claimed[step] = nullptr;
-    stash& own = cache.stashes[step];
+    const std::uint64_t gets = bin.gets.load(std::memory_order_relaxed);
+    const bool still = all || objects_.by_each || (shelf.seen.top == now.top && shelf.seen.gets == gets);
+    shelf.seen = {now.top, gets};
+    bin.claimed = nullptr;
+    stash& own = shelf.more;
     const std::size_t full = own.full.size;
     own.idle = still ? full : std::min(own.fewest, full);
     own.fewest = full - own.idle;
     any = any || own.idle != 0;
-    if (now.empty() && cache.spare[step].empty() && full == 0) return;
+    if (now.empty() && shelf.spare.empty() && full == 0) return;
     left |= !still;
     if (!still) return;
     any = true;
-    cache.claimed[step] = now.limit;
+    bin.claimed = now.limit;
     if (!now.empty()) bin.limit.store(now.top, std::memory_order_relaxed);  // [b] before the heavy fence
   });
   return any;
 }
 
-void pool_state::take_below_limits(thread_cache& cache, bool fenced) noexcept {
+void pool_state::unclaim(thread_cache::bin& bin) noexcept {
+  if (bin.claimed != nullptr) bin.limit.store(bin.claimed, std::memory_order_relaxed);
+}
+
+// True when something is left that was claimed.
+bool pool_state::take_below_limits(thread_cache& cache, bool all) noexcept {
+  bool left = false;
   for_each_step([&](std::size_t step) {
     class_center& to = center(step);
-    thread_cache::bin& bin = cache.bins[step];
-    stash& own = cache.stashes[step];
-    void** const from = cache.claimed[step];
-    if (from != nullptr && !fenced) {
-      bin.limit.store(from, std::memory_order_relaxed);
-      return;
+    thread_cache::bin& bin = cache.bin_of(step);
+    thread_cache::shelf& shelf = cache.shelf_of(step);
+    if (bin.claimed != nullptr) {
+      left |= take_bin(bin, to, all);
+      if (shelf.spare.has_magazine()) {
+        magazine& of = *magazine::of(shelf.spare.limit);
+        const bool some = dissolve(of, shelf.spare, to, all);
+        shelf.spare = some ? to.of(of) : loaded::nothing();
+        left |= some;
+      }
     }
-    if (from != nullptr) {
-      // The owner may have got what we claimed before it could see that: then its top is lower.
-      void** const top = bin.top.load(std::memory_order_acquire);  // [d] pairs with [c]
-      void** const end = std::max(from, std::min(bin.limit.load(std::memory_order_relaxed), top));
-      to.dissolve({from, end});
-      bin.limit.store(end, std::memory_order_relaxed);
-      if (cache.spare[step].has_magazine()) dissolve(*magazine::of(cache.spare[step].limit), cache.spare[step], to);
-      cache.spare[step] = loaded::nothing();
-    }
-    magazine_stack idle = own.full.split_oldest(own.idle);
-    while (magazine* const gone = idle.pop()) dissolve(*gone, to.of(*gone), to);
+    magazine_stack idle = shelf.more.full.split_oldest(shelf.more.idle), kept;
+    while (magazine* const gone = idle.pop())
+      if (dissolve(*gone, to.of(*gone), to, all)) kept.push(gone);
+    left |= kept.size != 0;
+    while (magazine* const one = kept.pop()) shelf.more.full.push(one);
   });
+  return left;
 }
 
-void pool_state::dissolve(magazine& gone, const loaded& blocks, class_center& to) noexcept {
-  to.dissolve(blocks);
-  give_empty(gone);
+bool pool_state::take_bin(thread_cache::bin& bin, class_center& to, bool all) noexcept {
+  void** const from = bin.claimed;
+  // The owner may have got what we claimed before it could see that: then its top is lower.
+  void** const top = bin.top.load(std::memory_order_acquire);  // [d] pairs with [c]
+  void** end = std::max(from, std::min(bin.limit.load(std::memory_order_relaxed), top));
+  void** const claimed_end = end;
+  if (!is_for_objects()) {
+    to.dissolve({from, end});
+  } else {
+    end = end_of_stale(from, end, all);
+    magazine* const into = end != from ? take_empty() : nullptr;
+    if (into != nullptr)
+      leave(*into, {from, end});
+    else
+      end = from;
+  }
+  bin.limit.store(end, std::memory_order_relaxed);
+  return end != claimed_end;
 }
 
-bool pool_state::is_empty(const thread_cache& cache) noexcept {
+// Of a magazine that is in no bin. True when some of its blocks stay: then they are stored in it; else the magazine is
+// gone.
+bool pool_state::dissolve(magazine& gone, const loaded& blocks, class_center& to, bool all) noexcept {
+  if (!is_for_objects()) {
+    to.dissolve(blocks);
+    magazine_center().give_block(&gone);
+    return false;
+  }
+  void** const end = end_of_stale(blocks.limit, blocks.top, all);
+  if (end == blocks.top) {
+    if (blocks.empty())
+      magazine_center().give_block(&gone);
+    else
+      leave(gone, blocks);
+    return false;
+  }
+  magazine* const into = end != blocks.limit ? take_empty() : nullptr;
+  void** from = blocks.limit;
+  if (into != nullptr) {
+    leave(*into, {from, end});
+    from = end;
+  }
+  void** const bottom = gone.bottom(to.geometry().capacity);
+  gone.set_stored(static_cast<std::size_t>(std::copy(from, blocks.top, bottom) - bottom));
+  return true;
+}
+
+bool pool_state::is_empty(thread_cache& cache) noexcept {
   bool empty = true;
   for_each_step([&](std::size_t step) {
-    empty = empty && of(cache.bins[step]).empty() && cache.spare[step].empty() && cache.stashes[step].full.size == 0;
+    thread_cache::shelf& shelf = cache.shelf_of(step);
+    empty = empty && of(cache.bin_of(step)).empty() && shelf.spare.empty() && shelf.more.full.size == 0;
   });
   return empty;
 }
 
-void pool_state::dissolve_depots(bool all) noexcept {
+// True when something is left that a later tick may take; of blocks, the classes' has_idle() tells.
+bool pool_state::dissolve_depots(bool all) noexcept {
+  const std::scoped_lock lock(caches_mutex_);  // a fork waits for magazines that are in nobody's list
+  bool left = false;
   for (std::size_t i = 0; i < class_count(); ++i) {
     class_center& of = centers_[i];
-    magazine_stack idle = of.take_idle(all);
+    magazine_stack idle = of.take_idle(all || objects_.by_each), kept;
     while (magazine* const gone = idle.pop()) {
       if (options_.max_idle_bytes != memory_budget::unlimited)
         idle_bytes_.fetch_sub(gone->stored() * of.geometry().stride, std::memory_order_relaxed);
-      dissolve(*gone, of.of(*gone), of);
+      if (dissolve(*gone, of.of(*gone), of, all)) kept.push(gone);
     }
+    left |= kept.size != 0;
+    while (magazine* const one = kept.pop()) of.give_back(one);
   }
+  return left;
 }
 
 // As the depot's.
 void pool_state::shrink_empties(bool all) noexcept {
+  const std::scoped_lock no_fork(caches_mutex_);
   magazine_stack idle;
   {
     const std::scoped_lock lock(empties_mutex_);

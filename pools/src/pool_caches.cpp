@@ -11,11 +11,12 @@ namespace cistern::inline v0::detail {
 
 bool pool_state::becomes_hot() noexcept {
   thread_words& words = sync::words();
-  if (id_ == nobodys || words.hot_pool == id_) return false;
+  const std::uint64_t id = id_.load(std::memory_order_relaxed);
+  if (id == nobodys || words.hot_pool == id) return false;
   void* const cache = thread_registry::find(instance_);
   if (cache == nullptr) return false;
   words.hot_cache = cache;
-  words.hot_pool = id_;
+  words.hot_pool = id;
   return true;
 }
 
@@ -31,10 +32,10 @@ thread_cache* pool_state::cache_of_this_thread() noexcept {
       return nullptr;
     }
   }
-  if (id_ != nobodys) {
+  if (const std::uint64_t id = id_.load(std::memory_order_relaxed); id != nobodys) {
     thread_words& words = sync::words();
     words.hot_cache = cache;
-    words.hot_pool = id_;
+    words.hot_pool = id;
   }
   return cache;
 }
@@ -46,17 +47,19 @@ thread_cache* pool_state::adopt_or_make() noexcept {
       each->owner = &sync::words();
       return each;
     }
-  void* const memory = source_.allocate(sizeof(thread_cache), alignof(thread_cache));
+  void* const memory = source_.allocate(thread_cache::bytes_for(bins_, steps_), alignof(thread_cache));
   if (memory == nullptr) return nullptr;
   auto* const made = new (memory) thread_cache;
-  for (thread_cache::bin& bin : made->bins) set(bin, loaded::nothing());
-  for (auto& gets : made->gets) gets.store(0, std::memory_order_relaxed);
-  for_each_step([made](std::size_t step) {
-    made->spare[step] = loaded::nothing();
-    made->stashes[step] = {};
-    made->seen[step] = {};
-  });
+  for (std::size_t step = 0; step < bins_; ++step) {
+    auto* const bin = new (&made->bin_of(step)) thread_cache::bin;
+    set(*bin, loaded::nothing());
+    bin->gets.store(0, std::memory_order_relaxed);
+  }
+  made->shelves = reinterpret_cast<thread_cache::shelf*>(&made->bin_of(bins_));
+  for (std::size_t step = 0; step < steps_; ++step)
+    new (&made->shelf_of(step)) thread_cache::shelf{.spare = loaded::nothing(), .more = {}, .seen = {}};
   made->owner = &sync::words();
+  made->skipped_looks = 0;
   list(*made);
   return made;
 }
@@ -91,11 +94,11 @@ void pool_state::unlist(thread_cache& cache) noexcept {
 void pool_state::free_cache(thread_cache& cache) noexcept {
   unlist(cache);
   for_each_step([&](std::size_t step) {
-    past_gets_[class_at_[step]] += cache.gets[step].load(std::memory_order_relaxed);
-    for (const loaded& each : {of(cache.bins[step]), cache.spare[step]})
+    past_gets_[class_at_[step]] += cache.bin_of(step).gets.load(std::memory_order_relaxed);
+    for (const loaded& each : {of(cache.bin_of(step)), cache.shelf_of(step).spare})
       if (each.has_magazine()) give_empty(*magazine::of(each.limit));
   });
-  source_.deallocate(&cache, sizeof(thread_cache), alignof(thread_cache));
+  source_.deallocate(&cache, thread_cache::bytes_for(bins_, steps_), alignof(thread_cache));
 }
 
 // Fork.
@@ -132,7 +135,7 @@ void pool_state::child_of_fork() noexcept {
     each->owner = nullptr;
     // A get that was about to find nothing, and to put its top right.
     for_each_step([each](std::size_t step) {
-      thread_cache::bin& bin = each->bins[step];
+      thread_cache::bin& bin = each->bin_of(step);
       void** const limit = bin.limit.load(std::memory_order_relaxed);
       if (bin.top.load(std::memory_order_relaxed) < limit) bin.top.store(limit, std::memory_order_relaxed);
     });

@@ -9,11 +9,15 @@
 
 namespace cistern::inline v0::detail {
 
+namespace {
+constexpr std::size_t most_ever = std::size_t{1} << 47;  // of addresses
+}
+
 void* pool_state::get_large(std::size_t bytes, std::size_t alignment) noexcept {
-  if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(this);
+  if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(*this);
   void* const block = by_policy(
       [](pool_state& self, std::size_t size, std::size_t aligned) noexcept { return self.try_large(size, aligned); },
-      bytes, alignment, bytes <= source_.own().limit());
+      bytes, alignment, bytes <= std::min(source_.limit(), most_ever));
   if (block != nullptr && options_.zero_on_get) std::memset(block, 0, bytes);
   return block;
 }

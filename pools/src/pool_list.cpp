@@ -37,16 +37,36 @@ void pool_list::remove(pool_state& pool) noexcept {
   *place = pool.next_pool;
 }
 
-bool pool_list::name_of(std::uint32_t number, char (&name)[32]) noexcept {
-  // The caller ends the program and may hold any lock: it must not wait for long.
+void pool_list::set_face(pool_state& pool, void* face) noexcept {
+  const std::scoped_lock lock(list_mutex);
+  pool.face = face;
+}
+
+namespace {
+
+// The caller ends the program and may hold any lock: it must not wait for long.
+template <class Is>
+bool name_of_first(Is is, char (&name)[32]) noexcept {
   constexpr int patience = 1000;
   std::unique_lock lock(list_mutex, std::defer_lock);
   for (int i = 0; i < patience && !lock.try_lock(); ++i) sync::yield();
   if (!lock.owns_lock()) return false;
   const pool_state* at = first;
-  while (at != nullptr && at->number() != number) at = at->next_pool;
+  while (at != nullptr && !is(*at)) at = at->next_pool;
   if (at != nullptr) std::memcpy(name, at->name(), sizeof name);
   return at != nullptr;
+}
+
+}  // namespace
+
+bool pool_list::name_of(std::uint32_t number, char (&name)[32]) noexcept {
+  return name_of_first([number](const pool_state& pool) { return pool.number() == number; }, name);
+}
+
+bool pool_list::name_of_large(const void* block, char (&name)[32]) noexcept {
+  return name_of_first(
+      [block](const pool_state& pool) { return pool.large().whereabouts_of(block) != large_blocks::whereabouts::none; },
+      name);
 }
 
 void pool_list::for_each(void (*f)(pool_state& pool, void* context), void* context) {

@@ -27,6 +27,12 @@ bool all_are(const char* from, const char* to, unsigned char byte) noexcept {
   return std::all_of(from, to, [byte](char each) { return static_cast<unsigned char>(each) == byte; });
 }
 
+// From the end of a guarded block to that of its page, where alignment keeps it from ending there.
+std::size_t gap_behind(const void* block, std::size_t bytes, std::size_t page) noexcept {
+  const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(block) + bytes;
+  return static_cast<std::size_t>((bytes != 0 ? (end + page - 1) & ~(page - 1) : (end & ~(page - 1)) + page) - end);
+}
+
 }  // namespace
 
 void* pool_state::get_special(std::size_t bytes, std::size_t alignment) noexcept {
@@ -85,15 +91,9 @@ void pool_state::rest(void* block, std::size_t step) noexcept {
     // More than one may leave for one that comes, for it may be larger than they are.
     while (leaving < std::size(left) && quarantine_->count != 0 &&
            (quarantine_->count == quarantine::size || quarantine_->bytes + stride_[step] > options_.quarantine_bytes)) {
-      left[leaving] = quarantine_->entries[quarantine_->first];
-      quarantine_->bytes -= stride_[left[leaving].step];
-      quarantine_->first = (quarantine_->first + 1) % quarantine::size;
-      --quarantine_->count;
-      ++leaving;
+      left[leaving++] = quarantine_->take();
     }
-    quarantine_->entries[(quarantine_->first + quarantine_->count) % quarantine::size] = {block, step};
-    ++quarantine_->count;
-    quarantine_->bytes += stride_[step];
+    quarantine_->add({block, step, stride_[step]});
   }
   for (std::size_t i = 0; i < leaving; ++i) leave_quarantine(left[i].block, left[i].step);
 }
@@ -107,11 +107,16 @@ void pool_state::leave_quarantine(void* block, std::size_t step) noexcept {
   put(block, step);
 }
 
+// Of what rests now.
 void pool_state::empty_quarantine() noexcept {
   if (quarantine_ == nullptr) return;
-  for (; quarantine_->count != 0; --quarantine_->count) {
-    const quarantine::entry left = quarantine_->entries[quarantine_->first];
-    quarantine_->first = (quarantine_->first + 1) % quarantine::size;
+  for (std::size_t i = 0; i < quarantine::size; ++i) {
+    quarantine::entry left;
+    {
+      const std::scoped_lock lock(quarantine_->lock);
+      if (quarantine_->count == 0) return;
+      left = quarantine_->take();
+    }
     leave_quarantine(left.block, left.step);
   }
 }
@@ -136,13 +141,19 @@ void* pool_state::get_guarded(std::size_t bytes, std::size_t alignment) noexcept
       block = nullptr;
     }
   }
-  if (block == nullptr) source_.uncount(room);
+  if (block == nullptr)
+    source_.uncount(room);
+  else
+    std::memset(block + bytes, gap_byte, gap_behind(block, bytes, page));
   errno = errno_before;
   return block;
 }
 
 void pool_state::put_guarded(const large_blocks::record& gone) noexcept {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const char* const end = static_cast<const char*>(gone.address) + gone.bytes;
+  if (!all_are(end, end + gap_behind(gone.address, gone.bytes, page), gap_byte))
+    misuse::overrun(*this, gone.address, gone.bytes);
   const auto at = reinterpret_cast<std::uintptr_t>(gone.address);
   void* const mapping = reinterpret_cast<void*>((at & ~(page - 1)) - page);
   const int errno_before = errno;

@@ -24,25 +24,6 @@
 namespace cistern::inline v0::detail {
 namespace {
 
-[[noreturn]] void bad_option(const std::string& what) { throw std::invalid_argument("cistern: pool options: " + what); }
-
-void check(const pool_options& options) {
-  if (!std::has_single_bit(options.alignment))
-    bad_option("alignment (" + std::to_string(options.alignment) + ") is not a power of two");
-  if (options.alignment < 16 || options.alignment > block_map::unit)
-    bad_option("alignment (" + std::to_string(options.alignment) + ") must lie between 16 and 65536");
-  constexpr std::size_t largest = std::size_t{1} << 30;
-  if (options.classes.largest() > largest)
-    bad_option("the largest class (" + std::to_string(options.classes.largest()) + ") is above 1 GiB");
-  if (options.max_wait < std::chrono::nanoseconds::zero()) bad_option("max_wait is negative");
-  // Bookkeeping, the cache of a thread, and a chunk.
-  constexpr std::size_t least_bytes = std::size_t{512} << 10;
-  if (options.max_bytes < least_bytes && !options.pass_through)
-    bad_option("max_bytes is " + std::to_string(options.max_bytes) + "; with less than 512 KiB a pool serves nothing");
-  if (options.name.size() > 31)
-    bad_option("the name \"" + std::string(options.name) + "\" is longer than 31 characters");
-}
-
 std::pmr::memory_resource& upstream_of(const pool_options& options) {
   if (options.upstream != nullptr) return *options.upstream;
   backend_resource& chosen = default_backend();
@@ -64,13 +45,39 @@ sync::atomic<std::uint32_t> pools_made{0};
 
 }  // namespace
 
-pool_state* pool_state::make(const pool_options& options) {
+void pool_state::bad_option(const std::string& what) { throw std::invalid_argument("cistern: pool options: " + what); }
+
+void pool_state::check(const pool_options& options) {
+  if (!std::has_single_bit(options.alignment))
+    bad_option("alignment (" + std::to_string(options.alignment) + ") is not a power of two");
+  if (options.alignment < 16 || options.alignment > block_map::unit)
+    bad_option("alignment (" + std::to_string(options.alignment) + ") must lie between 16 and 65536");
+  constexpr std::size_t largest = std::size_t{1} << 30;
+  if (options.classes.largest() > largest)
+    bad_option("the largest class (" + std::to_string(options.classes.largest()) + ") is above 1 GiB");
+  if (options.max_wait < std::chrono::nanoseconds::zero()) bad_option("max_wait is negative");
+  // Bookkeeping, the cache of a thread, and spans.
+  constexpr std::size_t least_bytes = std::size_t{1} << 20;
+  if (options.max_bytes < least_bytes && !options.pass_through)
+    bad_option("max_bytes is " + std::to_string(options.max_bytes) + "; with less than 1 MiB a pool serves little");
+  if (options.pass_through && (options.canaries || options.quarantine_bytes != 0 || options.guard_one_in != 0))
+    bad_option("pass_through has no blocks for canaries, quarantine_bytes or guard_one_in to watch");
+  if (options.name.size() > 31)
+    bad_option("the name \"" + std::string(options.name) + "\" is longer than 31 characters");
+  if (std::ranges::any_of(options.name,
+                          [](char each) { return static_cast<unsigned char>(each) < ' ' || each == 127; }))
+    bad_option("the name has a control character");
+}
+
+pool_state* pool_state::make(const pool_options& options) { return make(options, nullptr); }
+
+pool_state* pool_state::make(const pool_options& options, const object_setup* objects) {
   check(options);
   std::pmr::memory_resource& upstream = upstream_of(options);
   void* const memory = upstream.allocate(sizeof(pool_state), alignof(pool_state));
   pool_state* made = nullptr;
   try {
-    made = new (memory) pool_state(options, upstream);
+    made = new (memory) pool_state(options, upstream, objects);
   } catch (...) {
     upstream.deallocate(memory, sizeof(pool_state), alignof(pool_state));
     throw;
@@ -78,7 +85,7 @@ pool_state* pool_state::make(const pool_options& options) {
   return made;
 }
 
-pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& upstream)
+pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& upstream, const object_setup* objects)
     : options_(options),
       classes_(rounded(options.classes, options.alignment)),
       number_(pools_made.fetch_add(1, std::memory_order_relaxed) + 1),
@@ -96,6 +103,7 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
   options_.name = name_.data();
   options_.upstream = &upstream;
   if (options_.clock != &ageing_clock::process()) options_.background = false;
+  if (objects != nullptr) set_up(*objects);
   if (!source_.count(sizeof(pool_state))) throw std::bad_alloc();
   const std::size_t count = class_count();
   lay_out_steps();
@@ -108,7 +116,7 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
     const std::size_t stride = i < count ? classes_.size_of(i) : sizeof(magazine);
     new (&centers_[i]) class_center;
     centers_[i].open(i < count ? heap_ : magazine_heap_, number_, i < count ? step_at_[i] : size_step::count,
-                     class_geometry::of(stride, i < count ? bins_of(i) : 1));
+                     class_geometry::of(stride, i < count ? bins_of(i) : 1, source_.limit()));
   }
   if (options.quarantine_bytes != 0) {
     void* const memory = source_.allocate(sizeof(quarantine), alignof(quarantine));
@@ -125,7 +133,7 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
     throw;
   }
   if (is_plain()) allow_inline_puts();
-  if (light_ && is_plain()) id_ = instance_.number();
+  if (light_ && is_plain() && has_inline_path()) id_.store(instance_.number(), std::memory_order_relaxed);
   install(at_fork_);
   pool_list::add(*this);
   if (options_.clock != nullptr) options_.clock->add(*this);
@@ -134,9 +142,14 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
 // Which step has which class.
 void pool_state::lay_out_steps() noexcept {
   const std::size_t count = class_count();
-  if (!is_special() && !options_.pass_through) plain_pool_ = number_;
   std::ranges::fill(class_at_, static_cast<std::uint8_t>(count));
   std::ranges::fill(step_at_, std::uint16_t{0});
+  if (is_for_objects()) {
+    plain_pool_ = number_;
+    bins_ = 1;
+    return give_step(0, 0);
+  }
+  if (!is_special() && !options_.pass_through) plain_pool_ = number_;
   bool has_step[size_class_table::max_count] = {};
   std::size_t low = 0;
   for (std::size_t step = 0; low <= classes_.largest(); ++step) {
@@ -190,7 +203,7 @@ void pool_state::close() noexcept {
   empty_quarantine();
   ended_.store(true, std::memory_order_relaxed);
   thread_registry::leave(instance_);
-  id_ = nobodys;
+  id_.store(nobodys, std::memory_order_relaxed);
   {
     const std::scoped_lock lock(caches_mutex_);
     for (thread_cache* each = caches_; each != nullptr; each = each->next) each->owner = nullptr;
@@ -229,7 +242,13 @@ void pool_state::report_blocks_out() noexcept {
     blocks += live;
     bytes += live * classes_.size_of(i);
   }
-  std::snprintf(line, sizeof line, "pool \"%s\" ended with %zu blocks (%zu bytes) out", name(), blocks, bytes);
+  if (is_for_objects()) {
+    const int length = std::snprintf(line, sizeof line, "pool \"%s\" of %.*s ended with %zu objects out", name(),
+                                     static_cast<int>(type_.name.size()), type_.name.data(), blocks);
+    say_sites(line + length, sizeof line - static_cast<std::size_t>(length));
+  } else {
+    std::snprintf(line, sizeof line, "pool \"%s\" ended with %zu blocks (%zu bytes) out", name(), blocks, bytes);
+  }
   if (options_.at_end == blocks_out::abort) fatal(line);
   warn(line);
 }

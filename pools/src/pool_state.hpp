@@ -10,12 +10,15 @@
 #include <cistern/allocators/mutex.hpp>
 #include <cistern/allocators/thread_registry.hpp>
 #include <cistern/pools/detail/block_pool.hpp>
+#include <cistern/pools/detail/object_store.hpp>
 #include <cistern/pools/pool_options.hpp>
 #include <cistern/pools/pool_statistics.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace cistern::inline v0::detail {
 
@@ -24,10 +27,16 @@ namespace cistern::inline v0::detail {
 ///
 /// Lock order: pools (pool_list.cpp), caches_mutex_, a cache's own, a class_center's, empties_mutex_,
 /// the unit_heap's, large_blocks'.
-class pool_state final : public block_pool, private ager {
+class pool_state final : public object_store, private ager {
  public:
   /// Throws std::invalid_argument that says which option is wrong, and std::bad_alloc.
   static pool_state* make(const pool_options& options);
+  struct object_setup {
+    object_type type;
+    const object_pool_options* options;
+    void* hooks;
+  };
+  static pool_state* make_for_objects(const object_setup& objects);
   /// The pool's end: gives back all that is idle, and itself, unless blocks are out.
   void close() noexcept;
 
@@ -55,12 +64,29 @@ class pool_state final : public block_pool, private ager {
   /// False when the pool knows no such block.
   bool put_large(void* block, std::size_t bytes, bool sized) noexcept;
   bool find_large(const void* block, std::size_t& bytes) noexcept;
+  const large_blocks& large() const noexcept { return large_; }
   bool resize_large(void* block, std::size_t bytes) noexcept;
 
   // Blocks with what costs time: pool_special.cpp.
   void* get_special(std::size_t bytes, std::size_t alignment) noexcept;
   void put_special(void* block, std::size_t bytes, bool sized, std::size_t step) noexcept;
   std::size_t special_bytes(const void* block, std::size_t step) const noexcept;
+
+  // Objects: pool_objects.cpp.
+  bool is_for_objects() const noexcept { return type_.drop != nullptr; }
+  const object_type& type() const noexcept { return type_; }
+  object_cell* take_object(bool thoroughly) noexcept;
+  claim room_for_one() noexcept;
+  claim claim_once() noexcept;
+  claim claim_until(sync::clock::time_point deadline) noexcept;
+  void put_object(void* cell) noexcept;
+  void destroy_object(object_cell& cell) noexcept;
+  void room_is_back(void* cell) noexcept;
+  void close_objects() noexcept;
+  object_pool_statistics object_numbers();
+  sync::clock::time_point object_deadline() const noexcept;
+  void count_refused() noexcept { objects_.refused.fetch_add(1, std::memory_order_relaxed); }
+  void count_failed() noexcept { objects_.failed.fetch_add(1, std::memory_order_relaxed); }
 
   // Ageing: pool_ageing.cpp.
   void trim() noexcept;
@@ -82,7 +108,10 @@ class pool_state final : public block_pool, private ager {
   void* face = nullptr;             // the bucket_pool, while there is one
 
  private:
-  pool_state(const pool_options& options, std::pmr::memory_resource& upstream);
+  static pool_state* make(const pool_options& options, const object_setup* objects);
+  [[noreturn]] static void bad_option(const std::string& what);
+  static void check(const pool_options& options);
+  pool_state(const pool_options& options, std::pmr::memory_resource& upstream, const object_setup* objects);
   ~pool_state();
   void destroy() noexcept;
   void give_back_own() noexcept;
@@ -101,14 +130,15 @@ class pool_state final : public block_pool, private ager {
   void free_cache(thread_cache& cache) noexcept;
 
   void* get_cached(thread_cache& cache, std::size_t step) noexcept;
-  bool refill(loaded& now, loaded& spare, stash& own, class_center& from) noexcept;
+  bool refill(loaded& now, thread_cache::shelf& own, class_center& from) noexcept;
   void* get_uncached(std::size_t step) noexcept;
   void* get_once(std::size_t step) noexcept;
   using attempt = void* (*)(pool_state& self, std::size_t what, std::size_t more) noexcept;
   void* by_policy(attempt once, std::size_t what, std::size_t more, bool may_wait) noexcept;
+  bool others_may_give_back() const noexcept;
   void* wait_for(attempt once, std::size_t what, std::size_t more) noexcept;
   void put_cached(thread_cache& cache, void* block, std::size_t step) noexcept;
-  void flush(loaded& now, loaded& spare, stash& own, class_center& to) noexcept;
+  void flush(loaded& now, thread_cache::shelf& own, class_center& to) noexcept;
   void put_uncached(void* block, std::size_t step) noexcept;
   void give_to_depot(magazine& with, const loaded& blocks, class_center& to) noexcept;
   static loaded of(const thread_cache::bin& bin) noexcept;
@@ -120,12 +150,16 @@ class pool_state final : public block_pool, private ager {
   bool wait_a_little(sync::clock::time_point deadline) noexcept;
 
   bool age(age_level level) noexcept override;
+  // What leaves magazines for spans. Blocks do at once; magazines of objects lie in objects_.leaving until no lock is
+  // held any more, for their destructors are the user's.
   bool take_back_from_threads(bool all) noexcept;
   bool raise_limits(thread_cache& cache, bool all, bool& left) noexcept;
-  void take_below_limits(thread_cache& cache, bool fenced) noexcept;
-  void dissolve(magazine& gone, const loaded& blocks, class_center& to) noexcept;
-  bool is_empty(const thread_cache& cache) noexcept;
-  void dissolve_depots(bool all) noexcept;
+  bool take_below_limits(thread_cache& cache, bool all) noexcept;
+  bool take_bin(thread_cache::bin& bin, class_center& to, bool all) noexcept;
+  bool dissolve(magazine& gone, const loaded& blocks, class_center& to, bool all) noexcept;
+  static void unclaim(thread_cache::bin& bin) noexcept;
+  bool is_empty(thread_cache& cache) noexcept;
+  bool dissolve_depots(bool all) noexcept;
   void shrink_empties(bool all) noexcept;
   bool puts_may_come() noexcept;
 
@@ -137,6 +171,24 @@ class pool_state final : public block_pool, private ager {
   void empty_quarantine() noexcept;
   void gone_after_end() noexcept;
   std::uint64_t canary_of(const void* block) const noexcept { return ~idle_word(block); }
+
+  void set_up(const object_setup& objects);
+  bool has_inline_path() const noexcept { return !is_for_objects() || objects_.inline_path; }
+  void say_sites(char* line, std::size_t room) noexcept;
+  void** end_of_stale(void** from, void** end, bool all) const noexcept;
+  void leave(magazine& with, const loaded& blocks) noexcept;
+  void drop_leaving(std::size_t least) noexcept;
+  void keep_least(std::size_t least) noexcept;
+  std::size_t idle_objects() noexcept;
+  void* from_depot() noexcept;
+  void* take_from_others(thread_cache* mine, bool thoroughly) noexcept;
+  loaded steal_from(thread_cache& other, bool whole_magazines) noexcept;
+  void wait_for_puts(int change) noexcept;
+  void tell_waiters() noexcept;
+  void* object_of(object_cell& cell) const noexcept;
+  void end_object(object_cell& cell) noexcept;
+  std::uint16_t age_of(const void* cell) const noexcept;
+  void count_victim(const void* cell) noexcept;
 
   std::size_t live_blocks() noexcept;
   void report_blocks_out() noexcept;
@@ -164,6 +216,7 @@ class pool_state final : public block_pool, private ager {
   std::uint8_t class_at_[size_step::count] = {};             // class_count(): none
   std::uint16_t step_at_[size_class_table::max_count] = {};  // that the blocks of a class are tagged with
   std::size_t steps_ = 0;                                    // none from here on has a class
+  std::size_t bins_ = size_step::count;                      // of a cache: inline code may ask for any step
   class_center* centers_ = nullptr;                          // and one more, for magazines
 
   memory_source source_;
@@ -190,7 +243,21 @@ class pool_state final : public block_pool, private ager {
     struct entry {
       void* block;
       std::size_t step;
+      std::size_t stride;
     } entries[size];
+
+    entry take() noexcept {
+      const entry oldest = entries[first];
+      first = (first + 1) % size;
+      --count;
+      bytes -= oldest.stride;
+      return oldest;
+    }
+    void add(const entry& newest) noexcept {
+      entries[(first + count) % size] = newest;
+      ++count;
+      bytes += newest.stride;
+    }
   };
   quarantine* quarantine_ = nullptr;
 
@@ -205,6 +272,24 @@ class pool_state final : public block_pool, private ager {
     } mappings[size] = {};
   };
   guarded_past guarded_;
+
+  // Objects.
+  object_type type_{};  // of bytes: without a drop
+  struct object_part {
+    std::size_t max_total = object_pool_options::no_limit, max_idle = object_pool_options::no_limit, min_idle = 0;
+    std::chrono::nanoseconds max_wait{0};
+    bool by_each = false;  // object_ageing::two_ticks
+    // Guarded by caches_mutex_.
+    magazine_stack leaving;  // for spans; their objects are destroyed on the way
+    int waiting = 0;         // threads, for puts; while there is any, there is no inline path
+    bool inline_path = false;
+    sync::atomic<bool> closed{false};
+    sync::atomic<std::size_t> total{0}, most{0};
+    sync::atomic<std::size_t> idle{0};  // counted only where there is a limit
+    sync::atomic<std::uint64_t> made{0}, misses{0}, dropped{0}, refused{0}, aged{0}, failed{0};
+    sync::atomic<std::uint64_t> steals{0}, victim_hits{0}, uncached_hits{0};
+  };
+  object_part objects_;
 
   sync::atomic<std::uint64_t> guard_countdown_{0};
   sync::atomic<std::size_t> idle_bytes_{0};   // in the depot; counted only where there is a limit

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "pool_state.hpp"
+#include "statistics_text.hpp"
 #include <cistern/pools/pool_statistics.hpp>
 
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace cistern::inline v0 {
 namespace detail {
@@ -21,13 +23,19 @@ pool_statistics pool_state::statistics() {
       const std::scoped_lock no_changes(each->lock);
       for_each_step([&](std::size_t step) {
         class_statistics& class_of = all.classes[class_at_[step]];
-        class_of.gets += each->gets[step].load(std::memory_order_relaxed);
-        class_of.cached_threads += of(each->bins[step]).count() + each->spare[step].count();
-        for (const magazine* full = each->stashes[step].full.first; full != nullptr; full = full->next())
+        class_of.gets += each->bin_of(step).gets.load(std::memory_order_relaxed);
+        class_of.cached_threads += of(each->bin_of(step)).count() + each->shelf_of(step).spare.count();
+        for (const magazine* full = each->shelf_of(step).more.full.first; full != nullptr; full = full->next())
           class_of.cached_threads += full->stored();
       });
     }
     for (std::size_t i = 0; i < class_count(); ++i) all.classes[i].gets += past_gets_[i];
+  }
+  std::vector<std::size_t> resting(class_count());
+  if (quarantine_ != nullptr) {
+    const std::scoped_lock lock(quarantine_->lock);
+    for (std::size_t i = 0; i < quarantine_->count; ++i)
+      ++resting[class_at_[quarantine_->entries[(quarantine_->first + i) % quarantine::size].step]];
   }
   for (std::size_t i = 0; i < class_count(); ++i) {
     class_statistics& one = all.classes[i];
@@ -35,7 +43,7 @@ pool_statistics pool_state::statistics() {
     one.bytes = classes_.size_of(i);
     one.cached_depot = now.depot_blocks;
     one.retained = now.span_free;
-    const std::size_t idle = one.cached_threads + one.cached_depot + one.retained;
+    const std::size_t idle = one.cached_threads + one.cached_depot + one.retained + resting[i];
     one.live = now.span_blocks > idle ? now.span_blocks - idle : 0;
     one.gets += now.single_gets;
     one.refills = now.refills;
@@ -45,6 +53,7 @@ pool_statistics pool_state::statistics() {
     all.live += one.live * one.bytes;
     all.cached_threads += one.cached_threads * one.bytes;
     all.cached_depot += one.cached_depot * one.bytes;
+    all.resting += resting[i] * one.bytes;
     all.retained += one.retained * one.bytes;
     all.gets += one.gets;
   }
@@ -54,10 +63,11 @@ pool_statistics pool_state::statistics() {
   all.large = large.live_bytes;
   all.large_gets = large.gets;
   all.gets += large.gets;
-  all.taken = source_.own().used();
-  const std::size_t described = all.live + all.cached_threads + all.cached_depot + all.retained + all.large;
+  all.taken = source_.taken();
+  const std::size_t described =
+      all.live + all.cached_threads + all.cached_depot + all.retained + all.resting + all.large;
   all.bookkeeping = all.taken > described ? all.taken - described : 0;
-  all.high_water = source_.own().high_water();
+  all.high_water = source_.high_water();
   all.returned = source_.returned() + units.returned_pages_bytes + magazines.returned_pages_bytes;
   all.ticks = ticks_.load(std::memory_order_relaxed);
   all.waits = waits_.load(std::memory_order_relaxed);
@@ -83,13 +93,14 @@ constexpr field fields[] = {
     {"cached_depot", "idle bytes in the depot", [](const auto& s) -> std::uint64_t { return s.cached_depot; }, false},
     {"retained", "idle bytes in spans", [](const auto& s) -> std::uint64_t { return s.retained; }, false},
     {"bookkeeping", "bytes of the pool's own", [](const auto& s) -> std::uint64_t { return s.bookkeeping; }, false},
-    {"large", "bytes in blocks above the largest class", [](const auto& s) -> std::uint64_t { return s.large; }, false},
+    {"resting", "bytes in quarantine", [](const auto& s) -> std::uint64_t { return s.resting; }, false},
+    {"large", "bytes in blocks of no class", [](const auto& s) -> std::uint64_t { return s.large; }, false},
     {"taken", "bytes taken from the upstream", [](const auto& s) -> std::uint64_t { return s.taken; }, false},
     {"high_water", "most bytes ever taken", [](const auto& s) -> std::uint64_t { return s.high_water; }, false},
     {"threads", "threads with magazines", [](const auto& s) -> std::uint64_t { return s.threads; }, false},
     {"returned", "bytes given back", [](const auto& s) -> std::uint64_t { return s.returned; }, true},
     {"gets", "blocks handed out", [](const auto& s) -> std::uint64_t { return s.gets; }, true},
-    {"large_gets", "large blocks handed out", [](const auto& s) -> std::uint64_t { return s.large_gets; }, true},
+    {"large_gets", "blocks of no class handed out", [](const auto& s) -> std::uint64_t { return s.large_gets; }, true},
     {"ticks", "ticks and trims", [](const auto& s) -> std::uint64_t { return s.ticks; }, true},
     {"waits", "gets that waited for memory", [](const auto& s) -> std::uint64_t { return s.waits; }, true},
     {"failures", "gets that got nothing", [](const auto& s) -> std::uint64_t { return s.failures; }, true},
@@ -119,18 +130,8 @@ bool in_use(const class_statistics& of) noexcept {
   return of.gets != 0 || of.live + of.cached_threads + of.cached_depot + of.retained != 0;
 }
 
-// For JSON and for Prometheus' labels, which escape the same.
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char each : text) {
-    if (each == '"' || each == '\\') result += '\\';
-    if (static_cast<unsigned char>(each) >= 0x20) result += each;
-  }
-  return result + '"';
-}
-
 std::string label(const pool_statistics& pool) {
-  return quoted(pool.name.empty() ? '#' + std::to_string(pool.number) : pool.name);
+  return detail::quoted(pool.name) + ",number=\"" + std::to_string(pool.number) + '"';
 }
 
 }  // namespace
@@ -148,7 +149,7 @@ std::string to_string(const pool_statistics& statistics) {
 }
 
 std::string to_json(const pool_statistics& statistics) {
-  std::string text = "{\"name\":" + quoted(statistics.name);
+  std::string text = "{\"name\":" + detail::quoted(statistics.name);
   for (const field& each : fields) text += std::string(",\"") + each.name + "\":" + std::to_string(each.of(statistics));
   text += ",\"classes\":[";
   bool first = true;
@@ -164,18 +165,15 @@ std::string to_json(const pool_statistics& statistics) {
 
 std::string to_prometheus(const std::vector<pool_statistics>& pools) {
   std::string text;
-  const auto head = [&text](const std::string& name, const char* help, bool counts) {
-    text += "# HELP " + name + ' ' + help + "\n# TYPE " + name + (counts ? " counter\n" : " gauge\n");
-  };
   for (const field& each : fields) {
     const std::string name = std::string("cistern_pool_") + each.name + (each.counts ? "_total" : "");
-    head(name, each.help, each.counts);
+    detail::prometheus_head(text, name, each.help, each.counts);
     for (const pool_statistics& pool : pools)
       text += name + "{pool=" + label(pool) + "} " + std::to_string(each.of(pool)) + '\n';
   }
   for (const class_field& each : class_fields) {
     const std::string name = std::string("cistern_pool_class_") + each.name + (each.counts ? "_total" : "");
-    head(name, each.help, each.counts);
+    detail::prometheus_head(text, name, each.help, each.counts);
     for (const pool_statistics& pool : pools)
       for (const class_statistics& of : pool.classes)
         if (in_use(of))

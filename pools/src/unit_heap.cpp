@@ -106,17 +106,17 @@ void unit_heap::unmake(span* gone) noexcept {
   give_cell(gone, span::bytes_for(gone->total));
 }
 
-bool unit_heap::return_pages(char* begin, char* end) noexcept {
-  if (!return_pages_) return false;
+char* unit_heap::return_pages(char* begin, char* end) noexcept {
+  if (!return_pages_) return nullptr;
   const std::size_t page = page_size();
   const auto first = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) & ~(page - 1);
   const auto last = reinterpret_cast<std::uintptr_t>(end) & ~(page - 1);
-  if (first >= last) return false;
+  if (first >= last) return nullptr;
   const int errno_before = errno;
   if (madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED) == 0)
     returned_pages_.fetch_add(last - first, std::memory_order_relaxed);
   errno = errno_before;  // refused for locked memory: then it stays
-  return true;
+  return reinterpret_cast<char*>(first);
 }
 
 char* unit_heap::take_units(std::size_t units, chunk*& home) noexcept {

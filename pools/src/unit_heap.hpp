@@ -54,8 +54,8 @@ class unit_heap {
   span* make_span(std::uint32_t pool, std::size_t step, std::size_t units, std::size_t blocks) noexcept;
   void unmake(span* gone) noexcept;
 
-  /// Gives back pages that lie wholly in [begin, end). True when there are any.
-  bool return_pages(char* begin, char* end) noexcept;
+  /// Gives back pages that lie wholly in [begin, end): where they begin, or nullptr when there are none.
+  char* return_pages(char* begin, char* end) noexcept;
 
   struct numbers {
     std::size_t chunks, chunk_bytes, free_unit_bytes, bookkeeping_bytes;

@@ -82,7 +82,7 @@ inline void choose_specials(pool_options& options, std::size_t kind) {
 }
 
 inline void choose_limits(pool_options& options, std::size_t kind) {
-  constexpr std::size_t little = std::size_t{768} << 10;
+  constexpr std::size_t little = std::size_t{1} << 20;
   switch (kind) {
     case 15:
       options.max_bytes = little;

@@ -268,6 +268,13 @@ void put_as_a_larger_one() {
   pool.deallocate(pool.allocate(100), 200);
 }
 
+void put_as_a_larger_one_with_zeroes() {
+  pool_options options = plain();
+  options.zero_on_put = true;
+  bucket_pool pool(options);
+  pool.deallocate(pool.allocate(64), 4096);
+}
+
 void put_as_a_large_one() {
   bucket_pool pool(plain());
   pool.deallocate(pool.allocate(100), 1'000'000);
@@ -296,6 +303,18 @@ void write_after_put() {
   pool.deallocate(block, 64);
   write_at(block, 0);
   pool.deallocate(pool.allocate(64), 64);
+}
+
+// Its neighbour lives, so its page stays.
+void write_after_put_seen_after_a_trim() {
+  bucket_pool pool(plain());
+  void* const neighbour = pool.allocate(64);
+  void* const block = pool.allocate(64);
+  pool.deallocate(block, 64);
+  pool.trim();
+  write_at(block, 0);
+  flush_magazines(pool);
+  pool.deallocate(neighbour, 64);
 }
 
 void write_after_put_to_the_second_word() {
@@ -348,6 +367,16 @@ void overrun_of_nothing() {
   void* const block = pool.allocate(0);
   write_at(block, 0);
   pool.deallocate(block, 0);
+}
+
+// Sixteen bytes apart, so twelve of them are behind its end.
+void overrun_within_the_alignment_of_a_guarded_block() {
+  pool_options options = plain();
+  options.guard_one_in = 1;
+  bucket_pool pool(options);
+  void* const block = pool.allocate(20);
+  write_at(block, 20);
+  pool.deallocate(block, 20);
 }
 
 void underrun_by_one() {
@@ -439,11 +468,13 @@ constexpr misuse misuses[] = {
     CISTERN_MISUSE(usable_size_of_a_foreign_pointer),
     CISTERN_MISUSE(put_as_a_smaller_one),
     CISTERN_MISUSE(put_as_a_larger_one),
+    CISTERN_MISUSE(put_as_a_larger_one_with_zeroes),
     CISTERN_MISUSE(put_as_a_large_one),
     CISTERN_MISUSE(put_of_a_large_one_as_a_small_one),
     CISTERN_MISUSE(put_of_a_large_one_with_another_size),
     CISTERN_MISUSE(put_with_another_size_with_canaries),
     CISTERN_MISUSE(write_after_put),
+    CISTERN_MISUSE(write_after_put_seen_after_a_trim),
     CISTERN_MISUSE(write_after_put_to_the_second_word),
     CISTERN_MISUSE(write_after_put_in_quarantine),
     CISTERN_MISUSE(write_after_put_in_quarantine_seen_at_the_end),
@@ -451,6 +482,7 @@ constexpr misuse misuses[] = {
     CISTERN_MISUSE(overrun_by_eight),
     CISTERN_MISUSE(overrun_of_a_full_block),
     CISTERN_MISUSE(overrun_of_nothing),
+    CISTERN_MISUSE(overrun_within_the_alignment_of_a_guarded_block),
     CISTERN_MISUSE(underrun_by_one),
     CISTERN_MISUSE(use_after_the_end),
     CISTERN_MISUSE(use_after_the_end_of_a_large_block),

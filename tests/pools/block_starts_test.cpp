@@ -12,7 +12,8 @@ using cistern::detail::block_map;
 using cistern::detail::block_starts;
 
 TEST(block_starts, are_the_multiples_of_the_stride_below_the_number_of_blocks) {
-  for (const std::size_t stride : {16, 32, 48, 80, 112, 1008, 1024, 1040, 4096, 20480, 21504, 65536, 98304})
+  constexpr std::size_t strides[] = {16, 32, 48, 80, 112, 1008, 1024, 1040, 4096, 20480, 21504, 65536, 98304};
+  for (const std::size_t stride : strides)
     for (const std::size_t blocks : {std::size_t{1}, std::size_t{2}, block_map::unit / stride, std::size_t{4096}}) {
       const block_starts starts = block_starts::of(stride, blocks);
       for (std::size_t offset = 0; offset < block_map::unit; ++offset)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <cistern/allocators/statistics_resource.hpp>
 #include <cistern/allocators/memory_budget.hpp>
+#include <cistern/allocators/statistics_resource.hpp>
 #include <cistern/pools/bucket_pool.hpp>
 
 #include <algorithm>
@@ -417,8 +417,10 @@ TEST(bucket_pool, says_which_option_is_wrong) {
   EXPECT_THAT(refusal({.alignment = 0}), HasSubstr("alignment (0) is not a power of two"));
   EXPECT_THAT(refusal({.alignment = 8}), HasSubstr("alignment (8) must lie between 16 and 65536"));
   EXPECT_THAT(refusal({.alignment = 131'072}), HasSubstr("alignment (131072) must lie between 16 and 65536"));
-  EXPECT_THAT(refusal({.max_bytes = 0}), HasSubstr("max_bytes is 0; with less than 512 KiB a pool serves nothing"));
-  EXPECT_THAT(refusal({.max_bytes = 400'000}), HasSubstr("max_bytes is 400000"));
+  EXPECT_THAT(refusal({.max_bytes = 0}), HasSubstr("max_bytes is 0; with less than 1 MiB a pool serves little"));
+  EXPECT_THAT(refusal({.max_bytes = 1'000'000}), HasSubstr("max_bytes is 1000000"));
+  EXPECT_THAT(refusal({.canaries = true, .pass_through = true}), HasSubstr("pass_through has no blocks for canaries"));
+  EXPECT_THAT(refusal({.name = "two\nlines"}), HasSubstr("the name has a control character"));
   EXPECT_THAT(refusal({.max_wait = std::chrono::nanoseconds(-1)}), HasSubstr("max_wait is negative"));
   EXPECT_THAT(refusal({.name = "a name of thirty-two characters."}),
               HasSubstr("\"a name of thirty-two characters.\" is longer than 31 characters"));

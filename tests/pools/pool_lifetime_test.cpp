@@ -297,6 +297,39 @@ TEST(pool_lifetime, serves_the_child_of_a_fork) {
   }
 }
 
+// Magazines that are on their way to spans at a fork are still known in the child.
+TEST(pool_lifetime, loses_nothing_in_a_fork_while_it_is_trimmed) {
+  bucket_pool pool({.name = "trimmed", .clock = nullptr});
+  std::atomic<bool> stop{false};
+  std::atomic<int> out{0};  // blocks in the hands of the thread below, or about to be
+  std::thread trimmer([&] {
+    std::vector<void*> blocks(30'000);
+    while (!stop) {
+      out = 1;
+      pool.allocate_batch(64, blocks);
+      pool.deallocate_batch(64, blocks);
+      out = 0;
+      pool.trim();
+    }
+  });
+  int idle_forks = 0;
+  for (int round = 0; round < 400 && idle_forks < 60; ++round) {
+    while (out != 0) std::this_thread::yield();
+    const int status = in_child([&] {
+      if (out != 0) return 2;
+      pool.trim();
+      return pool.statistics().live == 0 ? 0 : 1;
+    });
+    if (status == 2) continue;
+    ++idle_forks;
+    EXPECT_EQ(status, 0) << "child " << round;
+    if (status != 0) break;
+  }
+  EXPECT_GT(idle_forks, 0);
+  stop = true;
+  trimmer.join();
+}
+
 TEST(pool_lifetime, leaves_no_caches_of_threads_that_are_not_in_the_child) {
   bucket_pool pool(without_clock());
   std::latch ready(3), done(1);

@@ -256,6 +256,39 @@ TEST(pool_limits, follows_a_budget_that_changes) {
   pool.free(pool.allocate(500'000));
 }
 
+// The one's locks are held as the other is asked: the other must not have all pools age, nor wait.
+TEST(pool_limits, stands_on_a_pool_whose_budget_is_spent) {
+  for (const when_full full : {when_full::evict, when_full::wait}) {
+    memory_budget budget(6 << 20);
+    ageing_clock clock;
+    bucket_pool outer({.budget = &budget, .full = full, .clock = &clock});
+    bucket_pool inner({.upstream = &outer, .full = full, .max_wait = 1ms, .clock = &clock});
+    std::vector<void*> blocks = fill(inner, 4000);
+    EXPECT_GT(blocks.size() * 4000, std::size_t{3} << 20);
+    put_all(inner, blocks, 4000);
+    inner.trim();
+    EXPECT_GT(outer.statistics().gets, 0u);
+  }
+}
+
+TEST(pool_limits, counts_as_taken_only_what_it_got) {
+  memory_budget budget(8 << 20);
+  bucket_pool pool({.budget = &budget, .clock = nullptr});
+  void* const block = pool.allocate(64);
+  EXPECT_EQ(pool.try_allocate(std::size_t{1} << 50), nullptr);
+  EXPECT_EQ(pool.try_allocate(std::size_t{16} << 20), nullptr);
+  EXPECT_EQ(pool.statistics().high_water, pool.statistics().taken);
+  pool.deallocate(block, 64);
+}
+
+TEST(pool_limits, does_not_wait_for_more_than_a_budget_will_ever_have) {
+  memory_budget budget(8 << 20);
+  bucket_pool pool({.budget = &budget, .full = when_full::wait, .max_wait = 10s, .clock = nullptr});
+  EXPECT_LT(time_of([&] { EXPECT_EQ(pool.try_allocate(std::size_t{16} << 20), nullptr); }), 5s);
+  bucket_pool boundless({.full = when_full::wait, .max_wait = 10s, .clock = nullptr});
+  EXPECT_LT(time_of([&] { EXPECT_EQ(boundless.try_allocate(SIZE_MAX / 2), nullptr); }), 5s);
+}
+
 // ---- idle bytes
 
 TEST(pool_limits, keeps_no_more_idle_in_the_depot_than_it_may) {

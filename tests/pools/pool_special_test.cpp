@@ -180,6 +180,33 @@ TEST(pool_special, keeps_no_more_in_quarantine_than_it_may) {
   EXPECT_LE(pool.statistics().live, 100'000u) << "what rests counts as live";
 }
 
+TEST(pool_special, ends_a_quarantine_early_where_memory_is_short) {
+  bucket_pool pool({.max_bytes = 2 << 20, .clock = nullptr, .quarantine_bytes = 4 << 20});
+  for (int i = 0; i < 200; ++i) {
+    void* const block = pool.try_allocate(65'536);
+    ASSERT_NE(block, nullptr) << i;
+    pool.free(block);
+  }
+  const cistern::pool_statistics numbers = pool.statistics();
+  EXPECT_EQ(numbers.live, 0u);
+  EXPECT_GT(numbers.resting, 0u);
+  pool.trim();
+  EXPECT_EQ(pool.statistics().resting, 0u);
+  EXPECT_EQ(pool.statistics().retained, 0u);
+}
+
+TEST(pool_special, zeroes_what_a_large_block_grows_by) {
+  bucket_pool pool({.clock = nullptr, .zero_on_get = true});
+  auto* block = static_cast<unsigned char*>(pool.allocate(1 << 20));
+  std::memset(block, 1, 1 << 20);
+  block = static_cast<unsigned char*>(pool.realloc(block, 300'000));
+  block = static_cast<unsigned char*>(pool.realloc(block, 303'000));
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(std::count(block, block + 300'000, 1), 300'000);
+  EXPECT_EQ(std::count(block + 300'000, block + 303'000, 0), 3000);
+  pool.free(block);
+}
+
 TEST(pool_special, ends_with_blocks_that_rest) {
   statistics_resource upstream(std::pmr::new_delete_resource());
   {
@@ -280,7 +307,7 @@ TEST(pool_special_death, sees_a_wrong_put_when_passing_through) {
   bucket_pool pool({.name = "passing", .clock = nullptr, .pass_through = true});
   void* const block = pool.allocate(100);
   EXPECT_DEATH(pool.deallocate(block, 101), "pool \"passing\", class 100, .*: put as one of 101 bytes");
-  EXPECT_DEATH(pool.free(static_cast<char*>(block) + 16), "put of what is no block of any pool");
+  EXPECT_DEATH(pool.free(static_cast<char*>(block) + 16), "put of a pointer into a block, not to its beginning");
   pool.free(block);
 }
 

@@ -46,7 +46,8 @@ void expect_sums(const pool_statistics& now) {
   EXPECT_EQ(now.cached_depot, depot);
   EXPECT_GE(now.retained, retained);  // and units of no span
   EXPECT_EQ(now.gets, gets);
-  EXPECT_EQ(now.taken, now.live + now.cached_threads + now.cached_depot + now.retained + now.bookkeeping + now.large)
+  EXPECT_EQ(now.taken,
+            now.live + now.cached_threads + now.cached_depot + now.retained + now.bookkeeping + now.resting + now.large)
       << to_string(now);
   EXPECT_LE(now.taken, now.high_water);
 }
@@ -202,16 +203,17 @@ pool_statistics sample() {
   of.cached_depot = 1003;
   of.retained = 1004;
   of.bookkeeping = 1005;
-  of.large = 1006;
-  of.taken = 1007;
-  of.high_water = 1008;
-  of.returned = 1009;
-  of.gets = 1010;
-  of.large_gets = 1011;
-  of.ticks = 1012;
-  of.waits = 1013;
-  of.failures = 1014;
-  of.threads = 1015;
+  of.resting = 1006;
+  of.large = 1007;
+  of.taken = 1008;
+  of.high_water = 1009;
+  of.returned = 1010;
+  of.gets = 1011;
+  of.large_gets = 1012;
+  of.ticks = 1013;
+  of.waits = 1014;
+  of.failures = 1015;
+  of.threads = 1016;
   of.classes = {{.bytes = 16,
                  .live = 2,
                  .cached_threads = 3,
@@ -241,8 +243,8 @@ TEST(pool_statistics, reads_as_one_json_object) {
   EXPECT_EQ(json.find('\n'), std::string::npos);
   int number = 1001;
   for (const char* const name :
-       {"live", "cached_threads", "cached_depot", "retained", "bookkeeping", "large", "taken", "high_water", "returned",
-        "gets", "large_gets", "ticks", "waits", "failures", "threads"})
+       {"live", "cached_threads", "cached_depot", "retained", "bookkeeping", "resting", "large", "taken", "high_water",
+        "returned", "gets", "large_gets", "ticks", "waits", "failures", "threads"})
     EXPECT_THAT(json, HasSubstr(std::string("\"") + name + "\":" + std::to_string(number++) + ','));
   EXPECT_THAT(json, HasSubstr("\"classes\":[{\"bytes\":16,\"live\":2,\"cached_threads\":3,\"cached_depot\":4,"
                               "\"retained\":5,\"gets\":6,\"refills\":7,\"misses\":8,\"flushes\":9,\"trimmed\":10},"
@@ -274,9 +276,10 @@ bool eat_quoted(std::string_view& text) {
   return eat(text, "\"");
 }
 
-// name{pool="..."} 1 or name{pool="...",size="64"} 1
+// name{pool="...",number="3"} 1 or name{pool="...",number="3",size="64"} 1
 bool is_sample(std::string_view line, const std::string& name) {
   if (!eat(line, name + "{pool=\"") || !eat_quoted(line)) return false;
+  if (!eat(line, ",number=\"") || !eat_number(line) || !eat(line, "\"")) return false;
   if (eat(line, ",size=\"") && !(eat_number(line) && eat(line, "\""))) return false;
   return eat(line, "} ") && eat_number(line) && line.empty();
 }
@@ -312,12 +315,15 @@ TEST(pool_statistics, reads_as_prometheus_text) {
 }
 
 TEST(pool_statistics, reads_as_prometheus_text_for_all_pools_together) {
-  bucket_pool one({.name = "one"}), other({.name = "other"}), nameless, nameless_too;
-  for (bucket_pool* const pool : {&one, &other, &nameless, &nameless_too}) pool->free(pool->allocate(100));
+  bucket_pool one({.name = "one"}), other({.name = "other"}), again({.name = "other"}), nameless, nameless_too;
+  for (bucket_pool* const pool : {&one, &other, &again, &nameless, &nameless_too}) pool->free(pool->allocate(100));
+  const auto labels = [](const bucket_pool& pool) {
+    return "pool=\"" + std::string(pool.name()) + "\",number=\"" + std::to_string(pool.statistics().number) + '"';
+  };
   const std::string text = to_prometheus(cistern::all_pool_statistics());
-  EXPECT_THAT(text, HasSubstr("cistern_pool_gets_total{pool=\"one\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("cistern_pool_class_gets_total{pool=\"other\",size=\"112\"} 1\n"));
-  expect_prometheus(text);  // no sample twice, though two pools have no name
+  EXPECT_THAT(text, HasSubstr("cistern_pool_gets_total{" + labels(one) + "} 1\n"));
+  EXPECT_THAT(text, HasSubstr("cistern_pool_class_gets_total{" + labels(other) + ",size=\"112\"} 1\n"));
+  expect_prometheus(text);  // no sample twice, though two pools have no name, and two the same
 }
 
 }  // namespace

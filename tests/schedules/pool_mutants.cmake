@@ -65,11 +65,6 @@ schedules_mutant(refill_that_leaves_its_magazine_in_two_places FILE pools/block_
   if (any.has_magazine()) give_empty(*into);]]
                  TEST pool_schedules.keep_each_block_in_one_place_as_a_ticker_visits
                  FAILS ".*")
-schedules_mutant(dissolve_that_does_not_set_the_bit FILE pools/class_center.cpp
-                 TEXT [[to.bits[at] |= bit;]]
-                 BECOMES ""
-                 TEST pool_schedules.keep_each_block_in_one_place_as_a_ticker_visits
-                 FAILS ".*")
 schedules_mutant(dissolve_that_forgets_a_block FILE pools/class_center.cpp
                  TEXT [[each != blocks.top; ++each) give_to_span]]
                  BECOMES [[each < blocks.top; each += 2) give_to_span]]
@@ -79,9 +74,9 @@ schedules_mutant(dissolve_that_forgets_a_block FILE pools/class_center.cpp
 # Caches.
 schedules_mutant(hot_pool_with_the_cache_of_another FILE pools/pool_caches.cpp
                  TEXT [[  words.hot_cache = cache;
-  words.hot_pool = id_;
+  words.hot_pool = id;
   return true;]]
-                 BECOMES [[  words.hot_pool = id_;
+                 BECOMES [[  words.hot_pool = id;
   return true;]]
                  TEST pool_schedules.keep_each_block_in_one_place_as_threads_turn_between_two_pools
                  FAILS ".*")

@@ -194,7 +194,8 @@ TEST(pool_schedules, let_a_waiter_have_what_another_thread_puts) {
     options.budget = &budget;
     pool_scene scene(s, options);
     constexpr std::size_t threads = 3, slab = 1024, chunk = 4 * 512;
-    budget.set_limit(budget.used() + threads * sizeof(cistern::detail::thread_cache) + 2 * slab + chunk + 512);
+    constexpr std::size_t cache = cistern::detail::thread_cache::bytes_for(cistern::detail::size_step::count, 1);
+    budget.set_limit(budget.used() + threads * cache + 2 * slab + chunk + 512);
     for (std::uint8_t holder = 0; holder < threads; ++holder)
       s.spawn([&, holder] {
         for (std::uint64_t turns = 1 + s.choose(2); turns > 0; --turns) {

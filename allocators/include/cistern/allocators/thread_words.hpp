@@ -13,7 +13,7 @@ class epoch_slot;
 /// thread's life. Reached through sync::words(); filled by thread_registry.
 struct thread_words {
   /// The life of a thread's state. Nothing is created again once a thread is dying.
-  enum class life : std::uint32_t { uninitialised, live, dying, dead };
+  enum class life : std::uint16_t { uninitialised, live, dying, dead };
 
   /// What this thread keeps for one instance; valid while the generation is the instance's own.
   struct entry {
@@ -24,6 +24,7 @@ struct thread_words {
   entry* entries = nullptr;
   std::uint32_t size = 0;
   life state = life::uninitialised;
+  std::uint16_t upstream_calls = 0;  // of pools that this thread is in: it may hold their locks
 
   /// The thread's slot in the default epoch domain; nullptr until its first use and after the thread's end.
   epoch_slot* default_epoch_slot = nullptr;

@@ -19,13 +19,14 @@ namespace cistern::inline v0 {
 /// program.
 ///
 /// Use it as a std::pmr::memory_resource, through cistern::allocator<T> where a virtual call is too dear, or for
-/// buffers by get(). Not for objects that stay constructed (object_pool), nor for buffers that grow (byte_buffer).
+/// buffers by get(). Not for objects that stay constructed (object_pool), nor for buffers that grow.
 ///
 /// Differences from its model: a capacity is rounded up on get and down on put, so a block never serves a request that
 /// is larger than itself; idle memory ages by the clock and goes back to the upstream within two ticks; a pool can be
 /// bounded; misuse ends the program with a line that names the pool, the class and the address: a block put twice or
 /// into another pool, a pointer that is none of the pool's or not a block's beginning, a wrong size, a write after put
-/// (to the first 16 bytes; to all of them with a quarantine).
+/// (to the first 16 bytes; to all of them with a quarantine). What was idle for so long that its page went back to the
+/// system has lost its mark: a second put of it is seen only as it goes back into its span again, a write not at all.
 ///
 /// Threads: all functions from any, also in thread-local and static destructors, and in the child of a fork. What
 /// happened before a put happens before what follows the get that hands the block out next. Lifetime: the upstream

@@ -14,7 +14,7 @@ class bucket_pool;
 
 /// A block of a bucket_pool that puts itself back: `size()` bytes of use in `capacity()` bytes of room.
 ///
-/// Move-only; a moved-from and a default-constructed one are empty. Not growable: for that there is byte_buffer.
+/// Move-only; a moved-from and a default-constructed one are empty. Not growable.
 /// Contents are what the last user left, unless the pool zeroes.
 ///
 /// Threads: one at a time, and any may destroy it. Lifetime: it may outlive its pool; the pool then says so as it ends,

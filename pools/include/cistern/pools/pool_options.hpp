@@ -32,7 +32,8 @@ inline constexpr size_class_table default_pool_classes =
 
 /// How a bucket_pool is made. Every field has a default.
 struct pool_options {
-  /// In messages and numbers, and in the list of pools when not empty. Copied, up to 31 characters.
+  /// In messages and numbers, and in the list of pools when not empty. Copied; up to 31 bytes of UTF-8 without control
+  /// characters.
   std::string_view name = {};
 
   /// Block sizes: four_per_doubling, powers_of_two or a size_class_table. Larger requests go to the upstream. Blocks
@@ -48,9 +49,11 @@ struct pool_options {
   std::pmr::memory_resource* upstream = nullptr;
 
   /// The most that the pool takes from its upstream, in bytes: for live blocks, idle ones and bookkeeping (about 100
-  /// KiB, and 35 KiB for each thread that has a cache). 512 KiB at least.
+  /// KiB, and 15 KiB for each thread that has a cache). 1 MiB at least.
   std::size_t max_bytes = memory_budget::unlimited;
-  /// Counted against together with other pools, besides max_bytes. Must outlive the pool and its blocks.
+  /// Counted against together with other pools, besides max_bytes. Must outlive the pool and its blocks. Unless `full`
+  /// is fail, a get that finds the budget spent ticks the clock on its own thread, so that others give back what is
+  /// idle.
   memory_budget* budget = nullptr;
   /// The most that may lie idle in the depot, in bytes; what comes above goes back into spans at once, and threads keep
   /// no full magazines to themselves (else 1 MiB of them at most for each class). Magazines of threads come on top: two
@@ -63,7 +66,8 @@ struct pool_options {
 
   /// By what idle memory ages; nullptr: it stays until trim().
   ageing_clock* clock = &ageing_clock::process();
-  /// Has the background_reclaimer tick while something is idle. Only with the clock of the process.
+  /// Has the background_reclaimer tick while something is idle, or is out and may be put. Only with the clock of the
+  /// process.
   bool background = true;
   /// Gives free pages inside of spans back to the system (madvise). Off for memory that devices know by its pages.
   bool return_pages = true;
@@ -74,14 +78,18 @@ struct pool_options {
 
   bool zero_on_get = false;  ///< every block is zero over its whole class when it is handed out
   bool zero_on_put = false;  ///< and when it is taken back, for secrets; the idle mark is in its first 16 bytes then
-  bool canaries = false;     ///< what lies between a block's size and the next block is checked as it is put
-  /// Blocks rest for so many bytes' worth of puts before they are used again; all of their bytes are checked then.
+  /// What lies between a block's size and the next block is checked as it is put. Not of blocks above the largest
+  /// class.
+  bool canaries = false;
+  /// Blocks rest for so many bytes' worth of puts before they are used again, 4096 of them at most; all of their bytes
+  /// are checked then. What rests leaves early where memory is short, and on trim(). Takes 100 KiB more.
   std::size_t quarantine_bytes = 0;
-  /// Every block is one of the upstream's: for sanitizers, and to see what a pool is worth.
+  /// Every block is one of the upstream's: for sanitizers, and to see what a pool is worth. Not with the three others.
   bool pass_through = false;
 
   /// About one in so many gets is served from pages of its own, between pages that cannot be touched, and its page
-  /// cannot be touched after its put: overruns and uses after put end the program at once. 0: none. Costs nothing else.
+  /// cannot be touched after its put: overruns and uses after put end the program at once, but for overruns within what
+  /// the alignment rounds up to, which are seen at the put. 0: none. Costs nothing else.
   std::size_t guard_one_in = 0;
 };
 

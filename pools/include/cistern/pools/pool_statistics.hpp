@@ -36,17 +36,18 @@ struct pool_statistics {
   std::size_t cached_depot;    ///< idle, in the depot
   std::size_t retained;        ///< idle, in spans, and units of no span
   std::size_t bookkeeping;     ///< the pool's own
-  std::size_t large;           ///< in blocks above the largest class, which are the upstream's
+  std::size_t resting;         ///< in quarantine
+  std::size_t large;           ///< in blocks of no class: above the largest one, guarded, or passed through
   std::size_t taken;           ///< from the upstream, at present: all of the above
   std::size_t high_water;      ///< the most that `taken` ever was
   std::uint64_t returned;      ///< so far, to the upstream and as pages to the system
 
-  std::uint64_t gets;  ///< blocks handed out so far, with large ones
-  std::uint64_t large_gets;
-  std::uint64_t ticks;     ///< of the clock, and trims
-  std::uint64_t waits;     ///< gets that had to wait for memory
-  std::uint64_t failures;  ///< gets that got nothing
-  std::size_t threads;     ///< that have magazines; also of those that have ended, until they are used again or empty
+  std::uint64_t gets;        ///< blocks handed out so far, with large ones
+  std::uint64_t large_gets;  ///< of them, those of no class
+  std::uint64_t ticks;       ///< of the clock, and trims
+  std::uint64_t waits;       ///< gets that had to wait for memory
+  std::uint64_t failures;    ///< gets that got nothing
+  std::size_t threads;       ///< that have magazines; also of those that have ended, until they are used again or empty
 
   std::vector<class_statistics> classes;
 };
@@ -55,8 +56,7 @@ struct pool_statistics {
 CISTERN_EXPORT std::string to_string(const pool_statistics& statistics);
 /// One JSON object.
 CISTERN_EXPORT std::string to_json(const pool_statistics& statistics);
-/// Prometheus text format: cistern_pool_... with the labels pool (the name, or # and
-/// its number) and, for classes in use, size.
+/// Prometheus text format: cistern_pool_... with the labels pool (its name), number and, for classes in use, size.
 CISTERN_EXPORT std::string to_prometheus(const pool_statistics& statistics);
 CISTERN_EXPORT std::string to_prometheus(const std::vector<pool_statistics>& pools);
 

@@ -52,7 +52,8 @@ struct block_starts {
 ///
 /// Checked at each put, also in release: that the block is one of this pool, of this class and no pointer into one
 /// (by the block_map and a multiplication), and that it is not idle already; at each get: that nobody has written to
-/// the block's first 16 bytes meanwhile. An idle block holds a word that no live one does, by chance 1 in 2^64.
+/// the block's first 16 bytes meanwhile. An idle block holds a word that no live one does, by chance 1 in 2^64, until
+/// its page goes back to the system.
 ///
 /// Threads: get and put from any. Memory ordering: what happened before a put happens before what follows the get that
 /// hands the block out next.
@@ -64,10 +65,9 @@ class block_pool {
   /// A block that lies ready in this thread's magazine, or nullptr. `step` is a size_step.
   [[gnu::always_inline]] void* try_get(std::size_t step) noexcept {
     const thread_words& words = sync::words();
-    if (words.hot_pool != id_) [[unlikely]]
+    if (words.hot_pool != id_.load(std::memory_order_relaxed)) [[unlikely]]
       return nullptr;
-    auto& cache = *static_cast<thread_cache*>(words.hot_cache);
-    thread_cache::bin& bin = cache.bins[step];
+    thread_cache::bin& bin = static_cast<thread_cache*>(words.hot_cache)->bin_of(step);
     void** const top = bin.top.load(std::memory_order_relaxed) - 1;
     asymmetric_fence::store_then_light_fence(bin.top, top, true);  // [a] before the load of limit, which pairs with [b]
     if (top < bin.limit.load(std::memory_order_relaxed)) [[unlikely]] {
@@ -75,7 +75,7 @@ class block_pool {
       return nullptr;
     }
     void* const block = *top;
-    cache.gets[step].store(cache.gets[step].load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    bin.gets.store(bin.gets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return wake(block, step);
   }
 
@@ -133,9 +133,9 @@ class block_pool {
   // Adds a block to this thread's magazine, if this is its hot pool and there is room.
   [[gnu::always_inline]] bool try_push(void* block, std::size_t step) noexcept {
     const thread_words& words = sync::words();
-    if (words.hot_pool != id_) [[unlikely]]
+    if (words.hot_pool != id_.load(std::memory_order_relaxed)) [[unlikely]]
       return false;
-    thread_cache::bin& bin = static_cast<thread_cache*>(words.hot_cache)->bins[step];
+    thread_cache::bin& bin = static_cast<thread_cache*>(words.hot_cache)->bin_of(step);
     void** const top = bin.top.load(std::memory_order_relaxed);
     if (magazine::full(top)) [[unlikely]]
       return false;
@@ -192,7 +192,7 @@ class block_pool {
 
   static constexpr std::uint64_t nobodys = 1;  // no pool's number, nor that of a thread without a hot pool
 
-  std::uint64_t id_ = nobodys;  // the thread registry's number; nobodys: nothing lies ready for anybody
+  sync::atomic<std::uint64_t> id_{nobodys};  // the thread registry's number; nobodys: nothing lies ready for anybody
   std::uint32_t plain_pool_ = ~std::uint32_t{0};  // this pool's number in tags, unless puts need more than an idle word
   // By size step; of one that is not served at once, and of all in a special pool for those who come by size, no tag.
   class_facts facts_[size_step::count + 1] = {};  // the last for magazines, which are tagged so
@@ -217,8 +217,9 @@ CISTERN_EXPORT std::size_t usable_bytes(block_pool& pool, const void* block) noe
 [[gnu::always_inline]] inline void deallocate(block_pool& pool, void* block, std::size_t bytes,
                                               std::size_t alignment) noexcept {
   const std::size_t step = size_step::of(bytes);
-  const bool ready = pool_checks ? pool.is_first_unit_block(block, step)
-                                 : pool.is_served_at_once(step) && alignment <= alignof(std::max_align_t);
+  const bool ready = pool_checks
+                         ? pool.is_first_unit_block(block, step)
+                         : block != nullptr && pool.is_served_at_once(step) && alignment <= alignof(std::max_align_t);
   if (!ready) [[unlikely]]
     return deallocate_slow(pool, block, bytes, alignment);
   pool.put_checked(block, step);

@@ -33,29 +33,41 @@ struct size_step {
 /// asymmetric fence; [c] release of top in put <-> acquire in a visit [d]: the slots below it.
 struct alignas(128) thread_cache {
   struct bin {
-    sync::atomic<void**> top;    // the owner's to write
-    sync::atomic<void**> limit;  // written under lock
+    sync::atomic<void**> top;          // the owner's to write
+    sync::atomic<void**> limit;        // written under lock
+    sync::atomic<std::uint64_t> gets;  // the owner's to write
+    void** claimed;  // guarded by lock: the limit as it was before the visit that is under way; nullptr for none
   };
-  bin bins[size_step::count];
-  sync::atomic<std::uint64_t> gets[size_step::count];  // the owner's to write
+
+  /// What else a thread keeps of a step.
+  struct shelf {
+    // Guarded by lock.
+    loaded spare;  // full or empty, but for what a thread left behind
+    stash more;
+    // Guarded by the pool's mutex of caches: the bin at the last tick.
+    struct glimpse {
+      void** top;
+      std::uint64_t gets;
+    } seen;
+  };
 
   mutex lock;  // visitors', and the owner's when it changes magazines
-
-  // Guarded by lock.
-  loaded spare[size_step::count];  // full or empty, but for what a thread left behind
-  stash stashes[size_step::count];
-  void** claimed[size_step::count];  // limits as they were before the visit that is under way; nullptr for none
 
   // Guarded by the pool's mutex of caches.
   thread_words* owner;  // nullptr: its thread has ended, another may have it
   thread_cache* next;
   thread_cache* previous;
   bool visited;  // in the round that is under way
-  struct glimpse {
-    void** top;
-    std::uint64_t gets;
-  };
-  glimpse seen[size_step::count];  // of the bins at the last tick
+
+  shelf* shelves;               // constant
+  std::uint32_t skipped_looks;  // the owner's: misses until it looks into others' magazines again
+
+  /// The bins follow the cache, and the shelves follow the bins.
+  static constexpr std::size_t bytes_for(std::size_t bins, std::size_t shelves) noexcept {
+    return sizeof(thread_cache) + bins * sizeof(bin) + shelves * sizeof(shelf);
+  }
+  bin& bin_of(std::size_t step) noexcept { return reinterpret_cast<bin*>(this + 1)[step]; }
+  shelf& shelf_of(std::size_t step) noexcept { return shelves[step]; }
 };
 
 }  // namespace cistern::inline v0::detail
