@@ -89,7 +89,7 @@ void* pool_state::get_slow(std::size_t step) noexcept {
   if (ended_.load(std::memory_order_relaxed)) misuse::used_after_its_end(*this);
   void* const block = by_policy(
       [](pool_state& self, std::size_t of, std::size_t) noexcept { return self.get_once(of); }, step, 0, true);
-  return block != nullptr ? wake(block, step) : nullptr;
+  return block != nullptr ? block_pool::wake(block, step) : nullptr;
 }
 
 void* pool_state::get_once(std::size_t step) noexcept {

@@ -91,12 +91,12 @@ bucket_pool& bucket_pool::process() {
   return *pool;
 }
 
-buffer bucket_pool::try_get_slow(std::size_t bytes) noexcept {
+bucket_pool::got_block bucket_pool::try_get_slow(std::size_t bytes) noexcept {
   void* const block = detail::allocate_slow(*core_, bytes, default_alignment);
   if (block == nullptr) return {};
   const detail::pool_state& self = detail::pool_state::of(*core_);
   const std::size_t step = self.is_plain() ? self.step_of(block) : detail::size_step::count;
-  return {static_cast<std::byte*>(block), bytes, std::max(bytes, detail::usable_bytes(*core_, block)), *core_, step};
+  return {block, std::max(bytes, detail::usable_bytes(*core_, block)), step};
 }
 
 void bucket_pool::no_memory(std::size_t alignment) {

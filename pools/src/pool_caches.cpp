@@ -2,6 +2,7 @@
 //
 // A thread's cache lives as long as the thread uses the pool; then another thread has it, with what is in it, or a tick
 // empties and frees it.
+#include "object_sites.hpp"
 #include "pool_state.hpp"
 
 #include <mutex>
@@ -113,9 +114,11 @@ void pool_state::before_fork() noexcept {
   large_.lock_for_fork();
   guarded_.lock.lock();
   if (quarantine_ != nullptr) quarantine_->lock.lock();
+  if (sites_ != nullptr) sites_->lock_for_fork();
 }
 
 void pool_state::after_fork() noexcept {
+  if (sites_ != nullptr) sites_->unlock_after_fork();
   if (quarantine_ != nullptr) quarantine_->lock.unlock();
   guarded_.lock.unlock();
   large_.unlock_after_fork();
@@ -141,6 +144,9 @@ void pool_state::child_of_fork() noexcept {
     });
   }
   waiting_.store(0, std::memory_order_relaxed);
+  objects_.waiting = 0;
+  if (light_ && is_plain() && has_inline_path() && !ended_.load(std::memory_order_relaxed))
+    id_.store(instance_.number(), std::memory_order_relaxed);
   after_fork();
 }
 

@@ -13,6 +13,7 @@
 #include "pool_state.hpp"
 #include <cistern/allocators/asymmetric_fence.hpp>
 #include <cistern/allocators/poison.hpp>
+#include <cistern/pools/object_pool.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -102,7 +103,7 @@ std::string_view object_store::name() const noexcept { return static_cast<const 
 
 object_cell* object_store::find_idle() noexcept { return static_cast<pool_state*>(this)->take_object(true); }
 
-object_store::claim object_store::get_room() noexcept { return static_cast<pool_state*>(this)->room_for_one(); }
+object_store::claim object_store::get_room() noexcept { return static_cast<pool_state*>(this)->room_for_idle(); }
 
 object_store::claim object_store::get_cell(sync::clock::time_point deadline) noexcept {
   return static_cast<pool_state*>(this)->claim_until(deadline);
@@ -143,6 +144,11 @@ object_store::claim pool_state::claim_once() noexcept {
   return made;
 }
 
+object_store::claim pool_state::room_for_idle() noexcept {
+  if (objects_.idle.load(std::memory_order_relaxed) >= objects_.max_idle) return {nullptr, false, refusal::exhausted};
+  return room_for_one();
+}
+
 object_store::claim pool_state::room_for_one() noexcept {
   if (objects_.closed.load(std::memory_order_relaxed)) return {nullptr, false, refusal::closed};
   const std::size_t before = objects_.total.fetch_add(1, std::memory_order_relaxed);
@@ -163,7 +169,7 @@ object_store::claim pool_state::room_for_one() noexcept {
   for (std::size_t most = objects_.most.load(std::memory_order_relaxed);
        before + 1 > most && !objects_.most.compare_exchange_weak(most, before + 1, std::memory_order_relaxed);) {
   }
-  auto* const cell = static_cast<object_cell*>(wake(block, 0));
+  auto* const cell = static_cast<object_cell*>(block_pool::wake(block, 0));
   // So that handles of objects that were here before are stale.
   cell->generation = static_cast<std::uint32_t>(objects_.made.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b1);
   cell->strikes = 0;
@@ -188,7 +194,9 @@ object_cell* pool_state::take_object(bool thoroughly) noexcept {
   if (found == nullptr) found = take_from_others(cache, thoroughly);
   if (found == nullptr) return nullptr;
   if (objects_.max_idle != object_pool_options::no_limit) objects_.idle.fetch_sub(1, std::memory_order_relaxed);
-  return static_cast<object_cell*>(wake(found, 0));
+  auto& cell = *static_cast<object_cell*>(found);
+  object_store::wake(cell);
+  return &cell;
 }
 
 // For a thread that has no cache.
@@ -328,9 +336,7 @@ void pool_state::destroy_object(object_cell& cell) noexcept {
 }
 
 void pool_state::end_object(object_cell& cell) noexcept {
-  unpoison(&cell, stride_[0]);
-  if (pool_checks && (cell.mark != idle_word(&cell) || cell.life != idle_word(&cell)))
-    misuse::written_after_put(*this, &cell, stride_[0]);
+  object_store::wake(cell);
   if (sites_ != nullptr) sites_->forget(&cell);
   type_.drop(object_of(cell), hooks_);
   objects_.dropped.fetch_add(1, std::memory_order_relaxed);
@@ -428,6 +434,23 @@ std::size_t pool_state::idle_objects() noexcept {
 }
 
 // ---- what is told
+
+void object_store::written_after_put(const object_cell& cell) const noexcept {
+  misuse::written_after_put(*static_cast<const pool_state*>(this), &cell, stride_[0]);
+}
+
+void object_store::check_put(const object_cell* cell) const noexcept {
+  const pool_state& self = *static_cast<const pool_state*>(this);
+  if (!self.is_block(cell, 0)) misuse::put_of_no_block(self, cell, stride_[0]);
+}
+
+void object_store::refuse(refusal why) const {
+  const pool_state& self = *static_cast<const pool_state*>(this);
+  const std::string pool = "cistern: pool \"" + std::string(name()) + "\" of " + std::string(self.type().name);
+  if (why == refusal::closed) throw pool_closed(pool + " is closed");
+  if (why == refusal::exhausted) throw pool_exhausted(pool + ": all of its " + self.limit_text() + " objects are out");
+  throw std::bad_alloc();
+}
 
 void object_store::not_yours(const object_cell& cell) const noexcept {
   const pool_state& self = *static_cast<const pool_state*>(this);

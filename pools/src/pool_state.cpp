@@ -4,6 +4,7 @@
 #include "pool_state.hpp"
 
 #include "misuse.hpp"
+#include "object_sites.hpp"
 #include "pool_list.hpp"
 #include <cistern/allocators/asymmetric_fence.hpp>
 #include <cistern/allocators/backend_registry.hpp>
@@ -193,6 +194,7 @@ pool_state::~pool_state() {
 }
 
 void pool_state::give_back_own() noexcept {
+  delete sites_;
   if (quarantine_ != nullptr) source_.deallocate(quarantine_, sizeof(quarantine), alignof(quarantine));
   source_.deallocate(centers_, (class_count() + 1) * sizeof(class_center), alignof(class_center));
   source_.uncount(sizeof(pool_state));
@@ -220,8 +222,11 @@ void pool_state::destroy() noexcept {
   pool_list::remove(*this);
   remove(at_fork_);
   std::pmr::memory_resource* const upstream = source_.resource();
+  const object_type type = type_;
+  void* const hooks = hooks_;
   this->~pool_state();
   upstream->deallocate(this, sizeof(pool_state), alignof(pool_state));
+  if (type.free_hooks != nullptr) type.free_hooks(hooks);
 }
 
 std::size_t pool_state::live_blocks() noexcept {

@@ -77,6 +77,7 @@ class pool_state final : public object_store, private ager {
   const object_type& type() const noexcept { return type_; }
   object_cell* take_object(bool thoroughly) noexcept;
   claim room_for_one() noexcept;
+  claim room_for_idle() noexcept;
   claim claim_once() noexcept;
   claim claim_until(sync::clock::time_point deadline) noexcept;
   void put_object(void* cell) noexcept;
@@ -85,6 +86,7 @@ class pool_state final : public object_store, private ager {
   void close_objects() noexcept;
   object_pool_statistics object_numbers();
   sync::clock::time_point object_deadline() const noexcept;
+  std::string limit_text() const { return std::to_string(objects_.max_total); }
   void count_refused() noexcept { objects_.refused.fetch_add(1, std::memory_order_relaxed); }
   void count_failed() noexcept { objects_.failed.fetch_add(1, std::memory_order_relaxed); }
 

@@ -59,10 +59,11 @@ class CISTERN_EXPORT bucket_pool final : public std::pmr::memory_resource {
   }
   buffer try_get(std::size_t bytes) noexcept {
     const std::size_t step = detail::size_step::of(bytes);
-    void* const block = core_->try_get(step);
-    if (block == nullptr) [[unlikely]]
-      return try_get_slow(bytes);
-    return {static_cast<std::byte*>(block), bytes, core_->stride(step), *core_, step};
+    if (void* const block = core_->try_get(step)) [[likely]]
+      return {static_cast<std::byte*>(block), bytes, core_->stride(step), *core_, step};
+    const got_block slow = try_get_slow(bytes);  // not a buffer, which would have to lie in memory then
+    if (slow.block == nullptr) return {};
+    return {static_cast<std::byte*>(slow.block), bytes, slow.capacity, *core_, slow.step};
   }
 
   // As std::pmr::memory_resource's, without the virtual call.
@@ -111,7 +112,11 @@ class CISTERN_EXPORT bucket_pool final : public std::pmr::memory_resource {
     deallocate(block, bytes, alignment);
   }
   bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
-  buffer try_get_slow(std::size_t bytes) noexcept;
+  struct got_block {
+    void* block;
+    std::size_t capacity, step;
+  };
+  got_block try_get_slow(std::size_t bytes) noexcept;
   [[noreturn]] static void no_memory(std::size_t alignment = default_alignment);
 
   detail::block_pool* core_;

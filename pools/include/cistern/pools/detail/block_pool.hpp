@@ -64,19 +64,8 @@ class block_pool {
 
   /// A block that lies ready in this thread's magazine, or nullptr. `step` is a size_step.
   [[gnu::always_inline]] void* try_get(std::size_t step) noexcept {
-    const thread_words& words = sync::words();
-    if (words.hot_pool != id_.load(std::memory_order_relaxed)) [[unlikely]]
-      return nullptr;
-    thread_cache::bin& bin = static_cast<thread_cache*>(words.hot_cache)->bin_of(step);
-    void** const top = bin.top.load(std::memory_order_relaxed) - 1;
-    asymmetric_fence::store_then_light_fence(bin.top, top, true);  // [a] before the load of limit, which pairs with [b]
-    if (top < bin.limit.load(std::memory_order_relaxed)) [[unlikely]] {
-      bin.top.store(top + 1, std::memory_order_relaxed);
-      return nullptr;
-    }
-    void* const block = *top;
-    bin.gets.store(bin.gets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    return wake(block, step);
+    void* const block = try_pop(step);
+    return block != nullptr ? wake(block, step) : nullptr;
   }
 
   /// A block of the class, or nullptr when there is no memory.
@@ -97,8 +86,7 @@ class block_pool {
   /// The same of a block that is known to be one of this class.
   [[gnu::always_inline]] void put_checked(void* block, std::size_t step) noexcept {
     lay_down(block, step);
-    if (!try_push(block, step)) [[unlikely]]
-      put_slow(block, step);
+    put_laid_down(block, step);
   }
 
   bool is_served_at_once(std::size_t step) const noexcept { return facts_[step].tag != 0; }
@@ -129,6 +117,29 @@ class block_pool {
  protected:
   block_pool() = default;
   ~block_pool() = default;
+
+  // What lies on top of this thread's magazine, as it lies there; nullptr if there is none, or this is not its hot
+  // pool.
+  [[gnu::always_inline]] void* try_pop(std::size_t step) noexcept {
+    const thread_words& words = sync::words();
+    if (words.hot_pool != id_.load(std::memory_order_relaxed)) [[unlikely]]
+      return nullptr;
+    thread_cache::bin& bin = static_cast<thread_cache*>(words.hot_cache)->bin_of(step);
+    void** const top = bin.top.load(std::memory_order_relaxed) - 1;
+    asymmetric_fence::store_then_light_fence(bin.top, top, true);  // [a] before the load of limit, which pairs with [b]
+    if (top < bin.limit.load(std::memory_order_relaxed)) [[unlikely]] {
+      bin.top.store(top + 1, std::memory_order_relaxed);
+      return nullptr;
+    }
+    void* const block = *top;
+    bin.gets.store(bin.gets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return block;
+  }
+
+  [[gnu::always_inline]] void put_laid_down(void* block, std::size_t step) noexcept {
+    if (!try_push(block, step)) [[unlikely]]
+      put_slow(block, step);
+  }
 
   // Adds a block to this thread's magazine, if this is its hot pool and there is room.
   [[gnu::always_inline]] bool try_push(void* block, std::size_t step) noexcept {

@@ -45,7 +45,24 @@ class object_store : public block_pool {
   CISTERN_EXPORT static object_store& make(const object_pool_options& options, const object_type& type, void* hooks);
   CISTERN_EXPORT void end() noexcept;
 
-  /// An idle object's cell, from this thread's magazines, from the depot or from other threads. nullptr: there is none.
+  /// An idle object's cell, if one lies ready. It is marked as idle still: wake() has to follow.
+  [[gnu::always_inline]] object_cell* try_take() noexcept { return static_cast<object_cell*>(try_pop(0)); }
+  /// Of a cell from try_take().
+  [[gnu::always_inline]] void wake(object_cell& cell) const noexcept {
+    unpoison(&cell, stride_[0]);
+    if constexpr (pool_checks)
+      if (cell.mark != idle_word(&cell) || cell.life != idle_word(&cell)) [[unlikely]]
+        written_after_put(cell);
+  }
+  /// Keeps an object that is out, for the next get.
+  [[gnu::always_inline]] void keep(object_cell& cell) noexcept {
+    cell.put_at = now();
+    cell.mark = cell.life = idle_word(&cell);
+    poison(&cell, stride_[0]);
+    put_laid_down(&cell, 0);
+  }
+
+  /// The same, from this thread's magazines, from the depot or from other threads. nullptr: there is none.
   CISTERN_EXPORT object_cell* find_idle() noexcept;
 
   enum class refusal : std::uint8_t { none, closed, exhausted, no_memory };
@@ -72,6 +89,9 @@ class object_store : public block_pool {
   CISTERN_EXPORT object_pool_statistics object_statistics();
   CISTERN_EXPORT std::string_view name() const noexcept;
 
+  [[noreturn]] CISTERN_EXPORT void written_after_put(const object_cell& cell) const noexcept;
+  /// Ends the program unless the cell is one of this store.
+  CISTERN_EXPORT void check_put(const object_cell* cell) const noexcept;
   /// Ends the program: the cell is not one that this caller may put.
   [[noreturn]] CISTERN_EXPORT void not_yours(const object_cell& cell) const noexcept;
 

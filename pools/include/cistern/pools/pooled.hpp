@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cistern/pools/detail/object_store.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace cistern::inline v0 {
+
+/// Hooks that do nothing: objects are value-initialised, and stay as their last user left them.
+///
+/// A hook type has any of these members, called on an object of it that the pool holds; from several threads at a time.
+///   - `T make()`: makes an object; may throw, and the get that wanted one passes it on.
+///   - `void prepare(T&)`: before each get hands one out, also a new one. If it throws, the object is destroyed and the
+///     get passes it on.
+///   - `void reset(T&)`: at each put. If it throws, the object is destroyed.
+///   - `bool keep(T&)` or `bool keep(T&, std::uint8_t& strikes)`: at each put, before reset: false destroys the object.
+///     The strikes are the object's, 0 when it is made, for rules that have patience (see keep_by_use).
+///   - `void drop(T&) noexcept`: before each destructor: in the put, the tick, clear(), close() or the pool's end that
+///     destroys it, on that thread; with no lock held, so it may use the pool.
+template <class T>
+struct no_hooks {};
+
+template <class T, class Hooks = no_hooks<T>>
+class object_pool;
+template <class T, class Hooks = no_hooks<T>>
+class shared_pooled;
+
+namespace detail {
+
+template <class T>
+constexpr std::string_view type_name() noexcept {
+  const std::string_view text = __PRETTY_FUNCTION__;
+  const std::size_t begin = text.find("T = ") + 4;
+  return text.substr(begin, text.find_first_of(";]", begin) - begin);
+}
+
+/// Where an object lies in its cell, and what is done to it as it comes and goes.
+template <class T, class Hooks>
+struct object_access {
+  static constexpr std::size_t object_at = (sizeof(object_cell) + alignof(T) - 1) & ~(alignof(T) - 1);
+
+  static T* object_of(object_cell* cell) noexcept {
+    return std::launder(reinterpret_cast<T*>(reinterpret_cast<char*>(cell) + object_at));
+  }
+  static object_cell* cell_of(const T* object) noexcept {
+    return reinterpret_cast<object_cell*>(reinterpret_cast<std::uintptr_t>(object) - object_at);
+  }
+
+  static constexpr bool has_reset = requires(Hooks & hooks, T& object) { hooks.reset(object); };
+  static constexpr bool has_patient_keep = requires(Hooks & hooks, T& object, std::uint8_t& strikes) {
+    hooks.keep(object, strikes);
+  };
+  static constexpr bool has_keep = has_patient_keep || requires(Hooks & hooks, T& object) { hooks.keep(object); };
+
+  static Hooks& hooks(const object_store& store) noexcept { return *static_cast<Hooks*>(store.hooks()); }
+
+  /// Hands an idle or new object out.
+  [[gnu::always_inline]] static std::uint32_t take(object_store& store, object_cell* cell) {
+    const std::uint32_t generation = ++cell->generation;
+    cell->life = generation;
+    if constexpr (requires(Hooks & hooks, T & object) { hooks.prepare(object); }) {
+      try {
+        hooks(store).prepare(*object_of(cell));
+      } catch (...) {
+        store.drop(*cell, object_store::reason::failed);
+        throw;
+      }
+    }
+    return generation;
+  }
+
+  /// Takes one back that is out by this generation, and by nobody else. What a hook throws is passed on; then the
+  /// object is gone.
+  [[gnu::always_inline]] static void put(object_store& store, object_cell* cell, std::uint32_t generation) {
+    unpoison(cell, sizeof(object_cell));  // one that is put twice is poisoned
+    if (pool_checks && cell->life != generation) [[unlikely]]
+      store.not_yours(*cell);
+    if constexpr (has_keep || has_reset) {
+      T& object = *object_of(cell);
+      try {
+        bool stays = true;
+        if constexpr (has_patient_keep)
+          stays = hooks(store).keep(object, cell->strikes);
+        else if constexpr (has_keep)
+          stays = hooks(store).keep(object);
+        if (!stays) return store.drop(*cell, object_store::reason::refused);
+        if constexpr (has_reset) hooks(store).reset(object);
+      } catch (...) {
+        store.drop(*cell, object_store::reason::failed);
+        throw;
+      }
+    }
+    store.keep(*cell);
+  }
+
+  static void drop(void* object, void* of) noexcept {
+    if constexpr (requires(Hooks & hooks, T & each) { hooks.drop(each); }) {
+      static_assert(noexcept(std::declval<Hooks&>().drop(std::declval<T&>())), "a drop hook must be noexcept");
+      static_cast<Hooks*>(of)->drop(*static_cast<T*>(object));
+    }
+    std::destroy_at(static_cast<T*>(object));
+  }
+};
+
+}  // namespace detail
+
+/// An object of an object_pool that puts itself back.
+///
+/// Move-only; a moved-from and a default-constructed one hold nothing, and are safe to put, destroy and assign to. What
+/// a hook throws as the destructor puts it is counted (object_pool_statistics::failed) and goes no further; put()
+/// passes it on. In either case the object is destroyed.
+///
+/// Threads: one at a time, and any may destroy it. Lifetime: it may outlive its pool; then the object is destroyed as
+/// it is put.
+template <class T, class Hooks = no_hooks<T>>
+class [[nodiscard]] pooled {
+  using access = detail::object_access<T, Hooks>;
+
+ public:
+  pooled() noexcept = default;
+  pooled(pooled&& other) noexcept
+      : object_(std::exchange(other.object_, nullptr)), store_(other.store_), generation_(other.generation_) {}
+  pooled& operator=(pooled&& other) noexcept {
+    if (this != &other) {
+      put_quietly();
+      object_ = std::exchange(other.object_, nullptr);
+      store_ = other.store_;
+      generation_ = other.generation_;
+    }
+    return *this;
+  }
+  ~pooled() { put_quietly(); }
+
+  T* get() const noexcept { return object_; }
+  T& operator*() const noexcept { return *object_; }
+  T* operator->() const noexcept { return object_; }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+
+  /// Puts the object back now; nothing if there is none.
+  void put() {
+    if (object_ == nullptr) return;
+    T* const object = std::exchange(object_, nullptr);
+    access::put(*store_, access::cell_of(object), generation_);
+  }
+  /// Destroys the object instead of putting it back: a broken connection, an object in doubt.
+  void discard() noexcept {
+    if (object_ == nullptr) return;
+    detail::object_cell* const cell = access::cell_of(std::exchange(object_, nullptr));
+    if (detail::pool_checks && cell->life != generation_) store_->not_yours(*cell);
+    store_->drop(*cell, detail::object_store::reason::wanted);
+  }
+  /// Lets go of the object without putting it back: object_pool::release() or adopt() has to follow.
+  [[nodiscard]] T* detach() noexcept { return std::exchange(object_, nullptr); }
+
+  /// Makes it one that may be copied.
+  [[nodiscard]] shared_pooled<T, Hooks> share() && noexcept { return shared_pooled<T, Hooks>(std::move(*this)); }
+
+ private:
+  template <class, class>
+  friend class object_pool;
+  template <class, class>
+  friend class shared_pooled;
+  pooled(T* object, detail::object_store& store, std::uint32_t generation) noexcept
+      : object_(object), store_(&store), generation_(generation) {}
+
+  [[gnu::always_inline]] void put_quietly() noexcept {
+    if (object_ == nullptr) return;
+    if constexpr (access::has_keep || access::has_reset) {
+      try {
+        put();
+      } catch (...) {  // counted, and the object is gone
+      }
+    } else {
+      put();
+    }
+  }
+
+  T* object_ = nullptr;
+  detail::object_store* store_ = nullptr;
+  std::uint32_t generation_ = 0;
+};
+
+/// A pooled object with several owners: the last one puts it back. As std::shared_ptr, but the count lies in the
+/// object's header: nothing is allocated, and there are no weak ones.
+///
+/// Threads: copies may be used and destroyed by different threads; what they do to the object is theirs to order. What
+/// happened before any owner went happens before the object is put.
+template <class T, class Hooks>
+class [[nodiscard]] shared_pooled {
+  using access = detail::object_access<T, Hooks>;
+
+ public:
+  shared_pooled() noexcept = default;
+  explicit shared_pooled(pooled<T, Hooks>&& sole) noexcept
+      : object_(std::exchange(sole.object_, nullptr)), store_(sole.store_), generation_(sole.generation_) {
+    if (object_ != nullptr) owners().store(1, std::memory_order_relaxed);
+  }
+  shared_pooled(const shared_pooled& other) noexcept
+      : object_(other.object_), store_(other.store_), generation_(other.generation_) {
+    if (object_ != nullptr) owners().fetch_add(1, std::memory_order_relaxed);
+  }
+  shared_pooled(shared_pooled&& other) noexcept
+      : object_(std::exchange(other.object_, nullptr)), store_(other.store_), generation_(other.generation_) {}
+  shared_pooled& operator=(shared_pooled other) noexcept {
+    std::swap(object_, other.object_);
+    std::swap(store_, other.store_);
+    std::swap(generation_, other.generation_);
+    return *this;
+  }
+  ~shared_pooled() { reset(); }
+
+  T* get() const noexcept { return object_; }
+  T& operator*() const noexcept { return *object_; }
+  T* operator->() const noexcept { return object_; }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+  std::uint32_t use_count() const noexcept { return object_ != nullptr ? owners().load(std::memory_order_relaxed) : 0; }
+
+  /// Is no owner any more; puts the object back if it was the last.
+  void reset() noexcept {
+    if (object_ == nullptr) return;
+    if (owners().fetch_sub(1, std::memory_order_acq_rel) == 1)  // pairs with itself: what other owners did
+      pooled<T, Hooks>(object_, *store_, generation_);          // puts it as it goes
+    object_ = nullptr;
+  }
+
+ private:
+  std::atomic_ref<std::uint32_t> owners() const noexcept {
+    return std::atomic_ref(reinterpret_cast<std::uint32_t*>(&access::cell_of(object_)->life)[1]);
+  }
+
+  T* object_ = nullptr;
+  detail::object_store* store_ = nullptr;
+  std::uint32_t generation_ = 0;
+};
+
+}  // namespace cistern::inline v0
