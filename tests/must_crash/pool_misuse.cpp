@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Each misuse of a pool by its name: `must_crash_pools put_twice`. It happens in a child, whose line on standard error
-// comes first; the parent adds how it ended. CMakeLists.txt holds what must be said.
+// Each misuse of a bucket_pool.
+#include "misuse_program.hpp"
 #include <cistern/pools/allocator.hpp>
 #include <cistern/pools/bucket_pool.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -14,12 +13,8 @@
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <thread>
 #include <vector>
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace {
 
@@ -430,14 +425,7 @@ void end_with_a_large_block_out() {
   std::printf("%p\n", block);
 }
 
-struct misuse {
-  std::string_view name;
-  void (*happens)();
-};
-
-#define CISTERN_MISUSE(name) \
-  misuse { #name, name }
-constexpr misuse misuses[] = {
+constexpr cistern::must_crash::misuse misuses[] = {
     CISTERN_MISUSE(put_twice),
     CISTERN_MISUSE(put_twice_with_another_between),
     CISTERN_MISUSE(put_twice_without_size),
@@ -489,23 +477,7 @@ constexpr misuse misuses[] = {
     CISTERN_MISUSE(end_with_blocks_out),
     CISTERN_MISUSE(end_with_a_large_block_out),
 };
-#undef CISTERN_MISUSE
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const auto* const found = std::ranges::find(misuses, argc > 1 ? argv[1] : "", &misuse::name);
-  if (found == std::end(misuses)) return 2;
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(20);
-    found->happens();
-    _exit(0);
-  }
-  int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child) return 2;
-  if (WIFSIGNALED(status))
-    std::fprintf(stderr, "ended by %s\n", WTERMSIG(status) == SIGABRT ? "abort" : strsignal(WTERMSIG(status)));
-  else
-    std::fprintf(stderr, "went on, and exited with %d\n", WEXITSTATUS(status));
-}
+int main(int argc, char** argv) { return cistern::must_crash::run(misuses, argc, argv); }

@@ -225,15 +225,17 @@ class [[nodiscard]] shared_pooled {
   /// Is no owner any more; puts the object back if it was the last.
   void reset() noexcept {
     if (object_ == nullptr) return;
-    if (owners().fetch_sub(1, std::memory_order_acq_rel) == 1)  // pairs with itself: what other owners did
-      pooled<T, Hooks>(object_, *store_, generation_);          // puts it as it goes
-    object_ = nullptr;
+    T* const object = std::exchange(object_, nullptr);
+    if (owners_of(object).fetch_sub(1, std::memory_order_acq_rel) != 1)  // pairs with itself: what other owners did
+      return;
+    const pooled<T, Hooks> last(object, *store_, generation_);  // puts it as it goes
   }
 
  private:
-  std::atomic_ref<std::uint32_t> owners() const noexcept {
-    return std::atomic_ref(reinterpret_cast<std::uint32_t*>(&access::cell_of(object_)->life)[1]);
+  static std::atomic_ref<std::uint32_t> owners_of(T* object) noexcept {
+    return std::atomic_ref(reinterpret_cast<std::uint32_t*>(&access::cell_of(object)->life)[1]);
   }
+  std::atomic_ref<std::uint32_t> owners() const noexcept { return owners_of(object_); }
 
   T* object_ = nullptr;
   detail::object_store* store_ = nullptr;

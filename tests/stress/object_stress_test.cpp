@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+//
+// Objects on their way between threads that come and go. Each knows its owner: a cookie that is taken away before every
+// put and before every hand-over, so that two owners of one object show without a sanitizer too.
+#include <cistern/allocators/ageing_clock.hpp>
+#include <cistern/allocators/detail/sanitizer.hpp>
+#include <cistern/pools/object_pool.hpp>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using cistern::object_ageing;
+using cistern::object_pool;
+using cistern::pooled;
+
+std::atomic<std::int64_t> objects{0};
+std::atomic<std::uint64_t> wrong{0};
+
+struct owned {
+  owned() { objects.fetch_add(1, std::memory_order_relaxed); }
+  ~owned() {
+    objects.fetch_sub(1, std::memory_order_relaxed);
+    if (std::exchange(owner, dead) != nobody) ++wrong;
+  }
+  owned(const owned&) = delete;
+  owned& operator=(const owned&) = delete;
+
+  static constexpr std::uint64_t nobody = 0, dead = ~std::uint64_t{0};
+  void take(std::uint64_t by) {
+    if (std::exchange(owner, by) != nobody) ++wrong;
+  }
+  void leave(std::uint64_t by) {
+    if (std::exchange(owner, nobody) != by) ++wrong;
+  }
+  std::uint64_t owner = nobody;
+};
+
+struct scene {
+  explicit scene(object_ageing ageing)
+      : pool({.name = "stressed", .ageing = ageing, .clock = &clock, .background = false}) {}
+
+  cistern::ageing_clock clock;
+  object_pool<owned> pool;
+  struct place {
+    std::mutex mutex;
+    pooled<owned> held;
+  };
+  std::array<place, 64> places;
+
+  pooled<owned> swap(unsigned at, pooled<owned> given) {
+    place& here = places[at % places.size()];
+    const std::scoped_lock lock(here.mutex);
+    std::swap(here.held, given);
+    return given;
+  }
+};
+
+// So many objects are handed out, and every eighth of them goes to another thread.
+std::uint64_t live(scene& on, std::uint64_t cookie, std::uint64_t turns) {
+  std::mt19937 random(static_cast<unsigned>(cookie));
+  std::array<pooled<owned>, 90> held;
+  std::uint64_t transfers = 0;
+  while (transfers < turns) {
+    const std::size_t count = 1 + random() % held.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      held[i] = on.pool.get();
+      held[i]->take(cookie);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      held[i]->leave(cookie);
+      if (random() % 8 == 0) {
+        held[i] = on.swap(static_cast<unsigned>(random()), std::move(held[i]));
+      }
+      if (held[i] && random() % 512 == 0) held[i].discard();
+      held[i].put();
+    }
+    transfers += count;
+    if (random() % 256 == 0) on.clock.tick();
+    if (random() % 4096 == 0) on.pool.clear();
+  }
+  return transfers;
+}
+
+TEST(object_stress, hands_nothing_out_twice_between_threads_that_come_and_go) {
+  const char* const seconds = std::getenv("CISTERN_STRESS_SECONDS");
+  const std::uint64_t scale = seconds != nullptr ? std::strtoull(seconds, nullptr, 10) : 1;
+  const std::uint64_t wanted = (CISTERN_ASAN || CISTERN_TSAN ? 2'000'000 : 100'000'000) * scale;
+  std::atomic<std::uint64_t> transfers{0};
+  for (const object_ageing ageing : {object_ageing::working_set, object_ageing::two_ticks}) {
+    scene on(ageing);
+    std::atomic<std::uint64_t> cookies{1};
+    std::vector<std::thread> lines;
+    for (int line = 0; line < 4; ++line)  // each a succession of short lives
+      lines.emplace_back([&] {
+        while (transfers < (ageing == object_ageing::working_set ? wanted / 2 : wanted))
+          std::thread([&] { transfers += live(on, cookies++, 200'000); }).join();
+      });
+    for (std::thread& line : lines) line.join();
+    for (auto& place : on.places) place.held.put();
+    const auto numbers = on.pool.statistics();
+    EXPECT_EQ(numbers.live, 0u) << to_string(numbers);
+    EXPECT_EQ(static_cast<std::size_t>(objects), numbers.total);
+    EXPECT_GT(numbers.steals, 0u);
+    EXPECT_GT(numbers.aged, 0u);
+  }
+  EXPECT_GE(transfers, wanted);
+  EXPECT_EQ(wrong, 0u);
+  EXPECT_EQ(objects, 0);
+}
+
+}  // namespace
