@@ -239,7 +239,10 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
     }
     set(cache.bin_of(step), now);
   }
-  if (block != nullptr) put_uncached(block, step);
+  if (block != nullptr) {
+    if (is_for_objects()) uncount_idle(1);
+    put_uncached(block, step);
+  }
   if (changed) something_is_idle();  // the thread may be new to the pool, and nobody awake
 }
 

@@ -37,7 +37,7 @@ namespace {
 // ---- beginning and end
 
 object_store& object_store::make(const object_pool_options& options, const object_type& type, void* hooks) {
-  return *pool_state::make_for_objects({type, &options, hooks});
+  return *pool_state::make_for_objects({.type = type, .options = &options, .hooks = hooks, .sites = nullptr});
 }
 
 pool_state* pool_state::make_for_objects(const object_setup& objects) {
@@ -47,21 +47,26 @@ pool_state* pool_state::make_for_objects(const object_setup& objects) {
     bad_option("min_idle (" + std::to_string(wanted.min_idle) + ") is above max_idle or max_total");
   if (wanted.max_wait < std::chrono::nanoseconds::zero()) bad_option("max_wait is negative");
   const std::size_t sizes[] = {objects.type.cell_bytes};
-  return make({.name = wanted.name,
-               .classes = size_class_table(std::span<const std::size_t>(sizes)),
-               .alignment = std::max<std::size_t>(objects.type.alignment, 16),
-               .upstream = wanted.upstream,
-               .budget = wanted.budget,
-               .clock = wanted.clock,
-               .background = wanted.background,
-               .at_end = wanted.at_end,
-               .pass_through = wanted.pass_through},
-              &objects);
+  auto sites = wanted.record_sites ? std::make_unique<site_table>() : nullptr;
+  object_setup setup = objects;
+  setup.sites = sites.get();
+  pool_state* const made = make({.name = wanted.name,
+                                 .classes = size_class_table(std::span<const std::size_t>(sizes)),
+                                 .alignment = std::max<std::size_t>(objects.type.alignment, 16),
+                                 .upstream = wanted.upstream,
+                                 .budget = wanted.budget,
+                                 .clock = wanted.clock,
+                                 .background = wanted.background,
+                                 .at_end = wanted.at_end,
+                                 .pass_through = wanted.pass_through},
+                                &setup);
+  static_cast<void>(sites.release());
+  return made;
 }
 
 void pool_state::set_up(const object_setup& objects) {
   const object_pool_options& wanted = *objects.options;
-  if (wanted.record_sites) sites_ = new site_table;
+  sites_ = objects.sites;
   type_ = objects.type;
   hooks_ = objects.hooks;
   objects_.max_total = wanted.max_total;
@@ -105,8 +110,15 @@ object_cell* object_store::find_idle() noexcept { return static_cast<pool_state*
 
 object_store::claim object_store::get_room() noexcept { return static_cast<pool_state*>(this)->room_for_idle(); }
 
+// Often the thread has only used another pool in between.
 object_store::claim object_store::get_cell(sync::clock::time_point deadline) noexcept {
-  return static_cast<pool_state*>(this)->claim_until(deadline);
+  pool_state& self = *static_cast<pool_state*>(this);
+  if (self.becomes_hot())
+    if (object_cell* const cell = try_take()) {
+      wake(*cell);
+      return {cell, true, refusal::none};
+    }
+  return self.claim_until(deadline);
 }
 
 sync::clock::time_point object_store::usual_deadline() const noexcept {
@@ -193,9 +205,10 @@ object_cell* pool_state::take_object(bool thoroughly) noexcept {
   if (found == nullptr) found = from_depot();
   if (found == nullptr) found = take_from_others(cache, thoroughly);
   if (found == nullptr) return nullptr;
-  if (objects_.max_idle != object_pool_options::no_limit) objects_.idle.fetch_sub(1, std::memory_order_relaxed);
+  uncount_idle(1);
   auto& cell = *static_cast<object_cell*>(found);
   object_store::wake(cell);
+  if (age_of(&cell) >= 1) objects_.victim_hits.fetch_add(1, std::memory_order_relaxed);
   return &cell;
 }
 
@@ -206,7 +219,6 @@ void* pool_state::from_depot() noexcept {
   if (taken == nullptr) return nullptr;
   loaded blocks = from.of(*taken);
   void* const block = *--blocks.top;
-  count_victim(block);
   objects_.uncached_hits.fetch_add(1, std::memory_order_relaxed);
   taken->set_stored(blocks.count());
   if (blocks.empty())
@@ -240,7 +252,6 @@ void* pool_state::take_from_others(thread_cache* mine, bool thoroughly) noexcept
   objects_.uncached_hits.fetch_add(1, std::memory_order_relaxed);
   magazine& holder = *magazine::of(stolen.top);
   void* const block = *--stolen.top;
-  count_victim(block);
   if (stolen.empty()) {
     give_empty(holder);
     return block;
@@ -301,17 +312,15 @@ loaded pool_state::steal_from(thread_cache& other, bool whole_magazines) noexcep
 
 void pool_state::put_object(void* cell) noexcept {
   if (options_.pass_through || objects_.closed.load(std::memory_order_relaxed)) return put_uncached(cell, 0);
+  thread_cache* const cache = cache_of_this_thread();
+  if (cache == nullptr) return put_uncached(cell, 0);
   if (objects_.max_idle != object_pool_options::no_limit &&
       objects_.idle.fetch_add(1, std::memory_order_relaxed) >= objects_.max_idle) {
-    objects_.idle.fetch_sub(1, std::memory_order_relaxed);
+    uncount_idle(1);
     objects_.refused.fetch_add(1, std::memory_order_relaxed);
     return put_uncached(cell, 0);
   }
-  thread_cache* const cache = cache_of_this_thread();
-  if (cache != nullptr)
-    put_cached(*cache, cell, 0);
-  else
-    put_uncached(cell, 0);
+  put_cached(*cache, cell, 0);
   tell_waiters();
 }
 
@@ -367,8 +376,8 @@ std::uint16_t pool_state::age_of(const void* cell) const noexcept {
   return static_cast<std::uint16_t>(now() - put_at(cell));
 }
 
-void pool_state::count_victim(const void* cell) noexcept {
-  if (age_of(cell) >= 1) objects_.victim_hits.fetch_add(1, std::memory_order_relaxed);
+void pool_state::uncount_idle(std::size_t count) noexcept {
+  if (objects_.max_idle != object_pool_options::no_limit) objects_.idle.fetch_sub(count, std::memory_order_relaxed);
 }
 
 // With the mutex of caches.
@@ -394,7 +403,7 @@ void pool_state::drop_leaving(std::size_t least) noexcept {
     const std::size_t count = blocks.count();
     for (void** each = blocks.limit; each != blocks.top; ++each) end_object(*static_cast<object_cell*>(*each));
     objects_.aged.fetch_add(count, std::memory_order_relaxed);
-    if (objects_.max_idle != object_pool_options::no_limit) objects_.idle.fetch_sub(count, std::memory_order_relaxed);
+    uncount_idle(count);
     from.dissolve(blocks);
     objects_.total.fetch_sub(count, std::memory_order_relaxed);
     magazine_center().give_block(gone);

@@ -191,10 +191,10 @@ pool_state::~pool_state() {
   for (const guarded_past::mapping& each : guarded_.mappings)
     if (each.base != nullptr) munmap(each.base, each.bytes);
   give_back_own();
+  delete sites_;
 }
 
 void pool_state::give_back_own() noexcept {
-  delete sites_;
   if (quarantine_ != nullptr) source_.deallocate(quarantine_, sizeof(quarantine), alignof(quarantine));
   source_.deallocate(centers_, (class_count() + 1) * sizeof(class_center), alignof(class_center));
   source_.uncount(sizeof(pool_state));

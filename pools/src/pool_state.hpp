@@ -35,6 +35,7 @@ class pool_state final : public object_store, private ager {
     object_type type;
     const object_pool_options* options;
     void* hooks;
+    site_table* sites;
   };
   static pool_state* make_for_objects(const object_setup& objects);
   /// The pool's end: gives back all that is idle, and itself, unless blocks are out.
@@ -190,7 +191,7 @@ class pool_state final : public object_store, private ager {
   void* object_of(object_cell& cell) const noexcept;
   void end_object(object_cell& cell) noexcept;
   std::uint16_t age_of(const void* cell) const noexcept;
-  void count_victim(const void* cell) noexcept;
+  void uncount_idle(std::size_t count) noexcept;
 
   std::size_t live_blocks() noexcept;
   void report_blocks_out() noexcept;

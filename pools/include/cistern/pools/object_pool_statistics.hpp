@@ -24,7 +24,7 @@ struct object_pool_statistics {
   std::uint64_t hits;         ///< gets that found an idle object
   std::uint64_t misses;       ///< gets that made one
   std::uint64_t steals;       ///< hits in other threads' magazines
-  std::uint64_t victim_hits;  ///< hits, outside the own magazine, on objects that had been idle for a tick at least
+  std::uint64_t victim_hits;  ///< hits, past the magazine in use, on objects that had been idle for a tick at least
   std::uint64_t made;         ///< so far; with warm()
   std::uint64_t dropped;      ///< destroyed so far, for whatever reason
   std::uint64_t refused;      ///< of them: because keep said so, or max_idle were idle
