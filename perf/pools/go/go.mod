@@ -1,0 +1,3 @@
+module cistern.example/pools
+
+go 1.18
