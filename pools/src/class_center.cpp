@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <bit>
 #include <mutex>
+#include <utility>
 
 namespace cistern::inline v0::detail {
 namespace {
@@ -104,9 +105,29 @@ void* class_center::take_block() noexcept {
   return take_lowest(*from);
 }
 
-void class_center::give_block(void* block) noexcept {
+void class_center::give_block(void* block, bool may_keep) noexcept {
   const std::scoped_lock lock(mutex_);
-  give_to_span(block);
+  give_to_span(block, may_keep);
+}
+
+void class_center::give_kept_span() noexcept {
+  const std::scoped_lock lock(mutex_);
+  unmake_kept();
+}
+
+void class_center::unmake_kept() noexcept {
+  if (span* const gone = std::exchange(kept_, nullptr)) {
+    unlist(*gone);
+    unmake(*gone);
+  }
+}
+
+void class_center::unmake(span& one) noexcept {
+  --numbers_.spans;
+  numbers_.span_blocks -= one.total;
+  numbers_.span_free -= one.total;
+  unpoison(one.base, one.units * block_map::unit);
+  heap_->unmake(&one);
 }
 
 span* class_center::span_with_free() noexcept {
@@ -128,6 +149,7 @@ void* class_center::take_lowest(span& from) noexcept {
   --from.free;
   --numbers_.span_free;
   drawn_from_ = true;
+  if (kept_ == &from) kept_ = nullptr;
   if (from.free == 0) unlist(from);
   char* const block = from.base + index * geometry_.stride;
   if (index < from.fresh_from) return block;
@@ -135,7 +157,7 @@ void* class_center::take_lowest(span& from) noexcept {
   return block + fresh_mark;  // see block_pool::wake_unusual
 }
 
-void class_center::give_to_span(void* marked) noexcept {
+void class_center::give_to_span(void* marked, bool may_keep) noexcept {
   const bool fresh = reinterpret_cast<std::uintptr_t>(marked) % 2 == fresh_mark;
   char* const block = unmarked(marked);
   span& to = *block_map::span_of(block);
@@ -152,12 +174,8 @@ void class_center::give_to_span(void* marked) noexcept {
   ++numbers_.trimmed;
   if (to.free > 1) unlist(to);
   if (to.free == to.total) {
-    --numbers_.spans;
-    numbers_.span_blocks -= to.total;
-    numbers_.span_free -= to.total;
-    unpoison(to.base, to.units * block_map::unit);
-    heap_->unmake(&to);
-    return;
+    if (!may_keep || spans_ != nullptr) return unmake(to);
+    kept_ = &to;
   }
   to.dirty = true;
   list(to, true);
@@ -189,6 +207,7 @@ void class_center::return_pages(bool all) noexcept {
   for (bool more = true; more;) {
     const std::scoped_lock lock(mutex_);
     if (!all && drawn_from_) break;
+    unmake_kept();
     for (int i = 0; i < at_once && (more = spans_ != nullptr && spans_->dirty); ++i) return_pages_of(*spans_);
   }
   const std::scoped_lock lock(mutex_);

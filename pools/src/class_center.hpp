@@ -67,7 +67,10 @@ class alignas(128) class_center {
     return static_cast<char*>(block) - reinterpret_cast<std::uintptr_t>(block) % 2;
   }
   void* take_block() noexcept;
-  void give_block(void* block) noexcept;
+  /// May keep a span that is empty then, for the next take_block(), so that one block that comes and goes does not take
+  /// a chunk along: until return_pages() or give_kept_span().
+  void give_block(void* block, bool may_keep = false) noexcept;
+  void give_kept_span() noexcept;
 
   // Ageing.
 
@@ -87,7 +90,9 @@ class alignas(128) class_center {
   void push(magazine* with) noexcept;
   span* span_with_free() noexcept;
   void* take_lowest(span& from) noexcept;
-  void give_to_span(void* block) noexcept;
+  void give_to_span(void* block, bool may_keep = false) noexcept;
+  void unmake(span& one) noexcept;
+  void unmake_kept() noexcept;
   void list(span& one, bool front) noexcept;
   void unlist(span& one) noexcept;
   void return_pages_of(span& one) noexcept;
@@ -105,6 +110,7 @@ class alignas(128) class_center {
   span* spans_ = nullptr;   // those with free blocks: the dirty ones first
   span* last_ = nullptr;
   bool drawn_from_ = false;  // since the last tick
+  span* kept_ = nullptr;     // one of spans_, without a block that is out
   numbers numbers_{};
 };
 

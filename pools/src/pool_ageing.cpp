@@ -50,6 +50,7 @@ void pool_state::evict() noexcept {
   take_back_from_threads(true);
   dissolve_depots(true);
   drop_leaving(0);
+  if (is_for_objects()) center(0).give_kept_span();
   shrink_empties(true);
 }
 

@@ -354,7 +354,7 @@ void pool_state::end_object(object_cell& cell) noexcept {
 
 void pool_state::room_is_back(void* cell) noexcept {
   objects_.total.fetch_sub(1, std::memory_order_relaxed);
-  center(0).give_block(cell);
+  center(0).give_block(cell, !ended_.load(std::memory_order_relaxed));
   tell_waiters();
   gone_after_end();
 }
@@ -430,14 +430,16 @@ void pool_state::keep_least(std::size_t least) noexcept {
   }
 }
 
-// In magazines and in the depot. With the mutex of caches.
+// In magazines and in the depot. With the mutex of caches. None changes its magazines meanwhile, so that no object is
+// counted both here and there.
 std::size_t pool_state::idle_objects() noexcept {
+  for (thread_cache* each = caches_; each != nullptr; each = each->next) each->lock.lock();
   std::size_t idle = center(0).read().depot_blocks;
   for (thread_cache* each = caches_; each != nullptr; each = each->next) {
-    const std::scoped_lock no_changes(each->lock);
     const thread_cache::shelf& shelf = each->shelf_of(0);
     idle += of(each->bin_of(0)).count() + shelf.spare.count();
     for (const magazine* full = shelf.more.full.first; full != nullptr; full = full->next()) idle += full->stored();
+    each->lock.unlock();
   }
   return idle;
 }

@@ -529,6 +529,23 @@ TEST(object_pool, is_warm_when_told_to) {
   EXPECT_EQ(pool.statistics().made, 300u);
 }
 
+TEST(object_pool_limits, count_idle_ones_right_as_they_come_and_go) {
+  object_pool_options options = without_clock();
+  options.max_idle = 100;
+  object_pool<counted> pool(options);
+  for (int round = 0; round < 3; ++round) {
+    std::vector<object_pool<counted>::handle> held;
+    for (int i = 0; i < 150; ++i) held.push_back(pool.get());
+    std::thread([&] { held.resize(80); }).join();
+    held.clear();
+    EXPECT_EQ(counted::there, 100);
+    pool.clear();
+    EXPECT_EQ(pool.warm(200), 100u);
+    pool.clear();
+    EXPECT_EQ(counted::there, 0);
+  }
+}
+
 TEST(object_pool, is_empty_when_it_is_cleared) {
   object_pool<counted> pool(without_clock());
   auto out = pool.get();
@@ -579,6 +596,25 @@ TEST(object_pool, makes_and_destroys_each_time_when_passing_through) {
   }
   EXPECT_EQ(counted::there, 0);
   EXPECT_EQ(pool.statistics().made, 10u);
+}
+
+// The one object that comes and goes does not take its memory along each time.
+TEST(object_pool, keeps_memory_for_the_next_object_until_a_tick) {
+  ageing_clock clock;
+  statistics_resource upstream(std::pmr::new_delete_resource());
+  object_pool<std::array<char, 1000>> pool(
+      {.upstream = &upstream, .clock = &clock, .background = false, .pass_through = true});
+  pool.get().put();
+  const auto before = upstream.snapshot();
+  for (int i = 0; i < 100; ++i) pool.get().put();
+  EXPECT_EQ(upstream.snapshot().allocations, before.allocations);
+  clock.tick();
+  clock.tick();
+  EXPECT_LT(upstream.snapshot().live_bytes, before.live_bytes);
+  const auto idle = upstream.snapshot().live_bytes;
+  pool.get().put();
+  pool.clear();
+  EXPECT_EQ(upstream.snapshot().live_bytes, idle);
 }
 
 TEST(object_pool, says_where_objects_that_are_out_were_taken) {
@@ -685,7 +721,7 @@ TEST(object_ageing, counts_hits_on_what_had_been_idle_for_a_tick) {
   std::thread([&] { pool.get().put(); }).join();
   clock.tick();
   pool.get().put();
-  EXPECT_EQ(pool.statistics().victim_hits, pool.statistics().steals);
+  EXPECT_EQ(pool.statistics().victim_hits, 1u);
   EXPECT_EQ(pool.statistics().made, 1u);
 }
 
