@@ -85,7 +85,8 @@ void object_store::end() noexcept {
 
 void object_store::close() noexcept { static_cast<pool_state*>(this)->close_objects(); }
 
-// Who is in a put meanwhile may leave its object in a magazine: it goes at the next tick, or with the pool.
+// Who is in a put or a get meanwhile, or moves magazines, may leave objects in them: they go at the next tick, or with
+// the pool.
 void pool_state::close_objects() noexcept {
   {
     const std::scoped_lock lock(caches_mutex_);
@@ -134,6 +135,12 @@ sync::clock::time_point pool_state::object_deadline() const noexcept {
 
 object_store::claim pool_state::claim_until(sync::clock::time_point deadline) noexcept {
   claim got = claim_once();
+  // Idle ones may be on their way from one place to another, where nobody finds them. Not for ever: perhaps it is this
+  // thread that carries them, and their destructors that ask.
+  for (int patience = 100; got.why == refusal::exhausted && is_moving() && patience != 0; --patience) {
+    sync::yield();
+    got = claim_once();
+  }
   if (got.why == refusal::exhausted && deadline != sync::clock::time_point::min()) {
     waits_.fetch_add(1, std::memory_order_relaxed);
     wait_for_puts(1);
@@ -384,6 +391,7 @@ void pool_state::uncount_idle(std::size_t count) noexcept {
 void pool_state::leave(magazine& with, const loaded& blocks) noexcept {
   void** const bottom = with.bottom(center(0).geometry().capacity);
   with.set_stored(static_cast<std::size_t>(std::copy(blocks.limit, blocks.top, bottom) - bottom));
+  objects_.moving.fetch_add(with.stored(), std::memory_order_relaxed);
   objects_.leaving.push(&with);
 }
 
@@ -406,6 +414,7 @@ void pool_state::drop_leaving(std::size_t least) noexcept {
     uncount_idle(count);
     from.dissolve(blocks);
     objects_.total.fetch_sub(count, std::memory_order_relaxed);
+    objects_.moving.fetch_sub(count, std::memory_order_relaxed);
     magazine_center().give_block(gone);
     tell_waiters();
   }
@@ -420,6 +429,7 @@ void pool_state::keep_least(std::size_t least) noexcept {
     magazine* const kept = objects_.leaving.pop();
     const loaded blocks = to.of(*kept);
     const std::size_t stay = std::min(blocks.count(), least - idle);
+    objects_.moving.fetch_sub(blocks.count(), std::memory_order_relaxed);
     idle += stay;
     if (magazine* const into = stay != blocks.count() ? take_empty() : nullptr) {
       leave(*into, {blocks.limit, blocks.top - stay});

@@ -79,6 +79,7 @@ class pool_state final : public object_store, private ager {
   object_cell* take_object(bool thoroughly) noexcept;
   claim room_for_one() noexcept;
   claim room_for_idle() noexcept;
+  bool is_moving() const noexcept { return objects_.moving.load(std::memory_order_relaxed) != 0; }
   claim claim_once() noexcept;
   claim claim_until(sync::clock::time_point deadline) noexcept;
   void put_object(void* cell) noexcept;
@@ -288,7 +289,8 @@ class pool_state final : public object_store, private ager {
     bool inline_path = false;
     sync::atomic<bool> closed{false};
     sync::atomic<std::size_t> total{0}, most{0};
-    sync::atomic<std::size_t> idle{0};  // counted only where there is a limit
+    sync::atomic<std::size_t> idle{0};    // counted only where there is a limit
+    sync::atomic<std::size_t> moving{0};  // in `leaving`, or about to be destroyed
     sync::atomic<std::uint64_t> made{0}, misses{0}, dropped{0}, refused{0}, aged{0}, failed{0};
     sync::atomic<std::uint64_t> steals{0}, victim_hits{0}, uncached_hits{0};
   };

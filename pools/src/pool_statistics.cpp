@@ -10,7 +10,8 @@
 namespace cistern::inline v0 {
 namespace detail {
 
-// Threads' magazines are counted first: what moves meanwhile is rather taken for live than for idle twice.
+// Threads' magazines are counted first, so what comes from the depot meanwhile is taken for live; what goes there is
+// counted twice.
 pool_statistics pool_state::statistics() {
   pool_statistics all{};
   all.name = name();

@@ -25,13 +25,24 @@ inline pool_options small_pool(std::size_t block_bytes = 16) {
   return options;
 }
 
+/// The block map's leaves stay. They are made before there is a fibre, else the first schedule would have steps that no
+/// later one has.
+inline void make_leaves(scheduler& s, const arena_upstream& upstream) {
+  using cistern::detail::block_map;
+  char* const begin = upstream.arena_begin();
+  for (char* const unit : {begin, begin + arena_upstream::arena_bytes - block_map::unit}) {
+    s.require(block_map::set(unit, 1, 1, nullptr), "no memory for the block map");
+    block_map::clear(unit, 1);
+  }
+}
+
 /// A pool with all that belongs to it, and an account of who holds which of its blocks: a holder's number in the
 /// account, and in the block itself.
 class pool_scene {
  public:
   explicit pool_scene(scheduler& with, const pool_options& options = small_pool())
       : s(with), upstream_(with, with.choose(2) == 0), bytes_(options.classes.largest()) {
-    make_leaves();
+    make_leaves(s, upstream_);
     pool_options own = options;
     own.upstream = &upstream_;
     own.clock = &clock;
@@ -101,17 +112,6 @@ class pool_scene {
 
  private:
   static constexpr std::uint8_t nobody = 0xff;
-
-  // The block map's leaves stay. They are made here and not in a fibre, else the first schedule would have steps that
-  // no later one has.
-  void make_leaves() {
-    using cistern::detail::block_map;
-    char* const begin = upstream_.arena_begin();
-    for (char* const unit : {begin, begin + arena_upstream::arena_bytes - block_map::unit}) {
-      s.require(block_map::set(unit, 1, 1, nullptr), "no memory for the block map");
-      block_map::clear(unit, 1);
-    }
-  }
 
   std::uint8_t& holder_of(const void* block) { return holders_[upstream_.offset_of(block) / 16]; }
   std::uint64_t cookie_of(const void* block, std::uint8_t holder) const {

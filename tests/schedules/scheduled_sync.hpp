@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 namespace cistern::inline v0 {
 
@@ -125,6 +126,35 @@ struct scheduled_sync {
     }
 
     T value_{};
+  };
+
+  /// What takes the place of std::atomic_ref, with what its users need.
+  template <class T>
+  class atomic_ref {
+   public:
+    explicit atomic_ref(T& object) noexcept : object_(object) {}
+
+    T load(std::memory_order = std::memory_order_seq_cst) const noexcept {
+      point("load");
+      return object_;
+    }
+    void store(T value, std::memory_order = std::memory_order_seq_cst) const noexcept {
+      point("store");
+      object_ = value;
+    }
+    T fetch_add(T operand, std::memory_order = std::memory_order_seq_cst) const noexcept {
+      point("fetch_add");
+      return std::exchange(object_, static_cast<T>(object_ + operand));
+    }
+    T fetch_sub(T operand, std::memory_order = std::memory_order_seq_cst) const noexcept {
+      point("fetch_sub");
+      return std::exchange(object_, static_cast<T>(object_ - operand));
+    }
+
+   private:
+    void point(const char* operation) const noexcept { schedules::detail::scheduling_point(operation, &object_); }
+
+    T& object_;
   };
 
   /// A clock of its own type, so that code which asks the real one does not compile.

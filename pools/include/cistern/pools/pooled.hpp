@@ -200,11 +200,11 @@ class [[nodiscard]] shared_pooled {
   shared_pooled() noexcept = default;
   explicit shared_pooled(pooled<T, Hooks>&& sole) noexcept
       : object_(std::exchange(sole.object_, nullptr)), store_(sole.store_), generation_(sole.generation_) {
-    if (object_ != nullptr) owners().store(1, std::memory_order_relaxed);
+    if (object_ != nullptr) owners(object_).store(one | generation_, std::memory_order_relaxed);
   }
   shared_pooled(const shared_pooled& other) noexcept
       : object_(other.object_), store_(other.store_), generation_(other.generation_) {
-    if (object_ != nullptr) owners().fetch_add(1, std::memory_order_relaxed);
+    if (object_ != nullptr) owners(object_).fetch_add(one, std::memory_order_relaxed);
   }
   shared_pooled(shared_pooled&& other) noexcept
       : object_(std::exchange(other.object_, nullptr)), store_(other.store_), generation_(other.generation_) {}
@@ -220,22 +220,25 @@ class [[nodiscard]] shared_pooled {
   T& operator*() const noexcept { return *object_; }
   T* operator->() const noexcept { return object_; }
   explicit operator bool() const noexcept { return object_ != nullptr; }
-  std::uint32_t use_count() const noexcept { return object_ != nullptr ? owners().load(std::memory_order_relaxed) : 0; }
+  std::uint32_t use_count() const noexcept {
+    return object_ != nullptr ? static_cast<std::uint32_t>(owners(object_).load(std::memory_order_relaxed) / one) : 0;
+  }
 
   /// Is no owner any more; puts the object back if it was the last.
   void reset() noexcept {
     if (object_ == nullptr) return;
     T* const object = std::exchange(object_, nullptr);
-    if (owners_of(object).fetch_sub(1, std::memory_order_acq_rel) != 1)  // pairs with itself: what other owners did
+    if (owners(object).fetch_sub(one, std::memory_order_acq_rel) / one != 1)  // pairs with itself: the other owners'
       return;
     const pooled<T, Hooks> last(object, *store_, generation_);  // puts it as it goes
   }
 
  private:
-  static std::atomic_ref<std::uint32_t> owners_of(T* object) noexcept {
-    return std::atomic_ref(reinterpret_cast<std::uint32_t*>(&access::cell_of(object)->life)[1]);
+  // The high half of the word that holds the generation.
+  static constexpr std::uint64_t one = std::uint64_t{1} << 32;
+  static std::atomic_ref<std::uint64_t> owners(T* object) noexcept {
+    return std::atomic_ref<std::uint64_t>(access::cell_of(object)->life);
   }
-  std::atomic_ref<std::uint32_t> owners() const noexcept { return owners_of(object_); }
 
   T* object_ = nullptr;
   detail::object_store* store_ = nullptr;
