@@ -70,6 +70,14 @@ void misuse::overrun(const pool_state& pool, const void* block, std::size_t byte
   end(pool, bytes, block, "%s", "written to behind its end");
 }
 
+void misuse::not_out(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
+  end(pool, bytes, block, "%s", "put of what is no object that is out");
+}
+
+void misuse::has_owners(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
+  end(pool, bytes, block, "%s", "put while shared handles hold it");
+}
+
 void misuse::stale_handle(const pool_state& pool, const void* block, std::size_t bytes) noexcept {
   end(pool, bytes, block, "%s", "put by a stale handle: it was put before, and has been taken anew");
 }

@@ -18,6 +18,8 @@ struct misuse {
   [[noreturn]] static void wrong_size(const pool_state& pool, const void* block, std::size_t bytes,
                                       std::size_t put_as) noexcept;
   [[noreturn]] static void overrun(const pool_state& pool, const void* block, std::size_t bytes) noexcept;
+  [[noreturn]] static void not_out(const pool_state& pool, const void* block, std::size_t bytes) noexcept;
+  [[noreturn]] static void has_owners(const pool_state& pool, const void* block, std::size_t bytes) noexcept;
   [[noreturn]] static void stale_handle(const pool_state& pool, const void* block, std::size_t bytes) noexcept;
   [[noreturn]] static void idle_twice(const void* block) noexcept;
   [[noreturn]] static void used_after_its_end(const pool_state& pool) noexcept;

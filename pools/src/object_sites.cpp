@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "object_sites.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
@@ -24,18 +25,13 @@ void object_store::site_table::say(char* line, std::size_t room) noexcept {
   };
   const char* before = "; taken at ";
   for (auto each = sites_.begin(); each != sites_.end(); ++each) {
-    std::size_t times = 0;
-    bool said = false;
-    for (auto other = sites_.begin(); other != sites_.end(); ++other) {
-      if (!same(each->second, other->second)) continue;
-      said = said || (times == 0 && other != each);
-      ++times;
-    }
-    if (said) continue;
+    const auto is_here = [&](const auto& other) { return same(each->second, other.second); };
+    if (std::find_if(sites_.begin(), each, is_here) != each) continue;  // that one is said
+    const auto times = std::count_if(each, sites_.end(), is_here);
     const auto size = static_cast<std::size_t>(
         times == 1
             ? std::snprintf(line, room, "%s%s:%u", before, each->second.file, each->second.line)
-            : std::snprintf(line, room, "%s%s:%u (%zu times)", before, each->second.file, each->second.line, times));
+            : std::snprintf(line, room, "%s%s:%u (%td times)", before, each->second.file, each->second.line, times));
     if (size >= room) return;
     line += size;
     room -= size;

@@ -23,7 +23,7 @@ object_pool_statistics pool_state::object_numbers() {
   const std::size_t idle = all.idle_threads + all.idle_depot;
   all.live = all.total > idle ? all.total - idle : 0;
   all.most = read(objects_.most);
-  all.hits = cells.gets - centers_[0].read().single_gets + read(objects_.uncached_hits);
+  all.hits = gets_from_bins() + read(objects_.uncached_hits);
   all.misses = read(objects_.misses);
   all.gets = all.hits + all.misses;
   all.steals = read(objects_.steals);
@@ -41,6 +41,14 @@ object_pool_statistics pool_state::object_numbers() {
   all.taken = memory.taken;
   all.high_water = memory.high_water;
   return all;
+}
+
+std::uint64_t pool_state::gets_from_bins() noexcept {
+  const std::scoped_lock lock(caches_mutex_);
+  std::uint64_t gets = past_gets_[0];
+  for (thread_cache* each = caches_; each != nullptr; each = each->next)
+    gets += each->bin_of(0).gets.load(std::memory_order_relaxed);
+  return gets;
 }
 
 }  // namespace detail

@@ -141,7 +141,7 @@ object_store::claim pool_state::claim_until(sync::clock::time_point deadline) no
     sync::yield();
     got = claim_once();
   }
-  if (got.why == refusal::exhausted && deadline != sync::clock::time_point::min()) {
+  if (got.why == refusal::exhausted && deadline != sync::clock::time_point::min() && deadline > sync::now()) {
     waits_.fetch_add(1, std::memory_order_relaxed);
     wait_for_puts(1);
     do got = claim_once();
@@ -149,7 +149,6 @@ object_store::claim pool_state::claim_until(sync::clock::time_point deadline) no
     wait_for_puts(-1);
   }
   if (got.cell == nullptr) failures_.fetch_add(1, std::memory_order_relaxed);
-  if (got.cell != nullptr && !got.has_object) objects_.misses.fetch_add(1, std::memory_order_relaxed);
   return got;
 }
 
@@ -190,7 +189,8 @@ object_store::claim pool_state::room_for_one() noexcept {
   }
   auto* const cell = static_cast<object_cell*>(block_pool::wake(block, 0));
   // So that handles of objects that were here before are stale.
-  cell->generation = static_cast<std::uint32_t>(objects_.made.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b1);
+  cell->generation =
+      static_cast<std::uint32_t>(objects_.rooms.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b1) | 1;
   cell->strikes = 0;
   return {cell, false, refusal::none};
 }
@@ -339,6 +339,8 @@ void object_store::drop(object_cell& cell, reason why) noexcept {
   self.destroy_object(cell);
 }
 
+void object_store::count_made(bool by_get) noexcept { static_cast<pool_state*>(this)->count_made_object(by_get); }
+
 void object_store::give_back_room(object_cell& cell) noexcept {
   static_cast<pool_state*>(this)->count_failed();
   lay_down(&cell, 0);
@@ -477,6 +479,8 @@ void object_store::not_yours(const object_cell& cell) const noexcept {
   const pool_state& self = *static_cast<const pool_state*>(this);
   if (!self.is_block(&cell, 0)) misuse::put_of_no_block(self, &cell, stride_[0]);
   if (cell.life == idle_word(&cell)) misuse::put_twice(self, &cell, stride_[0]);
+  if (cell.life == 0) misuse::not_out(self, &cell, stride_[0]);
+  if (cell.life >> 32 != 0) misuse::has_owners(self, &cell, stride_[0]);
   misuse::stale_handle(self, &cell, stride_[0]);
 }
 

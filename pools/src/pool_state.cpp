@@ -248,9 +248,11 @@ void pool_state::report_blocks_out() noexcept {
     bytes += live * classes_.size_of(i);
   }
   if (is_for_objects()) {
-    const int length = std::snprintf(line, sizeof line, "pool \"%s\" of %.*s ended with %zu objects out", name(),
-                                     static_cast<int>(type_.name.size()), type_.name.data(), blocks);
-    say_sites(line + length, sizeof line - static_cast<std::size_t>(length));
+    const int written =
+        std::snprintf(line, sizeof line, "pool \"%s\" of %.*s ended with %zu objects out", name(),
+                      static_cast<int>(std::min<std::size_t>(type_.name.size(), 128)), type_.name.data(), blocks);
+    const std::size_t length = std::min(static_cast<std::size_t>(written), sizeof line - 1);
+    say_sites(line + length, sizeof line - length);
   } else {
     std::snprintf(line, sizeof line, "pool \"%s\" ended with %zu blocks (%zu bytes) out", name(), blocks, bytes);
   }

@@ -87,8 +87,13 @@ class pool_state final : public object_store, private ager {
   void room_is_back(void* cell) noexcept;
   void close_objects() noexcept;
   object_pool_statistics object_numbers();
+  std::uint64_t gets_from_bins() noexcept;
   sync::clock::time_point object_deadline() const noexcept;
   std::string limit_text() const { return std::to_string(objects_.max_total); }
+  void count_made_object(bool by_get) noexcept {
+    objects_.made.fetch_add(1, std::memory_order_relaxed);
+    if (by_get) objects_.misses.fetch_add(1, std::memory_order_relaxed);
+  }
   void count_refused() noexcept { objects_.refused.fetch_add(1, std::memory_order_relaxed); }
   void count_failed() noexcept { objects_.failed.fetch_add(1, std::memory_order_relaxed); }
 
@@ -291,7 +296,7 @@ class pool_state final : public object_store, private ager {
     sync::atomic<std::size_t> total{0}, most{0};
     sync::atomic<std::size_t> idle{0};    // counted only where there is a limit
     sync::atomic<std::size_t> moving{0};  // in `leaving`, or about to be destroyed
-    sync::atomic<std::uint64_t> made{0}, misses{0}, dropped{0}, refused{0}, aged{0}, failed{0};
+    sync::atomic<std::uint64_t> rooms{0}, made{0}, misses{0}, dropped{0}, refused{0}, aged{0}, failed{0};
     sync::atomic<std::uint64_t> steals{0}, victim_hits{0}, uncached_hits{0};
   };
   object_part objects_;

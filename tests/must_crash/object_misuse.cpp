@@ -106,6 +106,26 @@ void put_of_the_second_element() {
   pool.release(reinterpret_cast<thing*>(pool.acquire()->words + 2));
 }
 
+// Where no object has been yet: the block after the only one that was handed out.
+void put_of_what_is_no_object_yet() {
+  pool_of_things pool(plain());
+  auto* const first = reinterpret_cast<char*>(pool.acquire());
+  pool.release(reinterpret_cast<thing*>(first + 10 * pool.statistics().bytes_each));
+}
+
+void put_of_what_has_owners() {
+  pool_of_things pool(plain());
+  auto shared = pool.get().share();
+  pool.release(shared.get());
+}
+
+void share_of_what_has_been_put() {
+  pool_of_things pool(plain());
+  auto handle = pool.get();
+  pool.release(handle.get());
+  const auto shared = std::move(handle).share();
+}
+
 void write_before_an_idle_object() {
   pool_of_things pool(plain());
   thing* const one = pool.acquire();
@@ -141,6 +161,9 @@ constexpr cistern::must_crash::misuse misuses[] = {
     CISTERN_MISUSE(put_into_the_wrong_pool),
     CISTERN_MISUSE(put_of_the_stack),
     CISTERN_MISUSE(put_of_the_second_element),
+    CISTERN_MISUSE(put_of_what_is_no_object_yet),
+    CISTERN_MISUSE(put_of_what_has_owners),
+    CISTERN_MISUSE(share_of_what_has_been_put),
     CISTERN_MISUSE(write_before_an_idle_object),
     CISTERN_MISUSE(write_before_an_idle_object_seen_as_it_leaves),
     CISTERN_MISUSE(end_with_objects_out),

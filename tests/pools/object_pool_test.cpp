@@ -636,6 +636,29 @@ TEST(object_pool, says_where_objects_that_are_out_were_taken) {
   EXPECT_THAT(said, HasSubstr(" (2 times)"));
 }
 
+// The name of a type may be longer than the line.
+TEST(object_pool, says_what_is_out_though_its_type_has_a_long_name) {
+  using deep = std::array<std::array<std::array<std::array<std::vector<std::set<std::string>>, 2>, 3>, 4>, 5>;
+  using long_name = std::pair<std::pair<deep, deep>, std::pair<deep, deep>>;
+  object_pool_options options = without_clock();
+  options.record_sites = true;
+  pooled<long_name> out;
+  testing::internal::CaptureStderr();
+  {
+    object_pool<long_name> pool(options);
+    EXPECT_GT(pool.statistics().type.size(), 200u);
+    out = pool.get();
+  }
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(said, HasSubstr(" ended with 1 objects out; taken at "));
+  EXPECT_LT(said.size(), 520u);
+}
+
+TEST(object_pool, knows_the_name_of_its_type) {
+  EXPECT_THAT(object_pool<int[4]>(without_clock()).statistics().type, testing::AnyOf("int [4]", "int[4]"));
+  EXPECT_EQ(object_pool<int>(without_clock()).statistics().type, "int");
+}
+
 // ---- ageing
 
 object_pool_options with(ageing_clock& clock, object_ageing ageing = object_ageing::two_ticks) {
@@ -726,6 +749,39 @@ TEST(object_ageing, counts_hits_on_what_had_been_idle_for_a_tick) {
 }
 
 // ---- numbers
+
+TEST(object_pool_statistics, count_what_was_made_and_not_what_could_not_be) {
+  int until = 1;
+  failing hooks{&until};
+  hooks.in_make = true;
+  object_pool<std::string, failing> pool(hooks, without_clock());
+  EXPECT_THROW(static_cast<void>(pool.get()), std::runtime_error);
+  EXPECT_EQ(pool.statistics().made, 0u);
+  EXPECT_EQ(pool.statistics().misses, 0u);
+  EXPECT_EQ(pool.statistics().failed, 1u);
+  pool.get().put();
+  EXPECT_EQ(pool.statistics().made, 1u);
+  EXPECT_EQ(pool.statistics().misses, 1u);
+}
+
+TEST(object_pool_statistics, only_grow_while_another_thread_works) {
+  object_pool_options options = without_clock();
+  options.pass_through = true;
+  object_pool<counted> pool(options);
+  std::atomic<bool> stop{false};
+  std::thread other([&] {
+    while (!stop) pool.get().put();
+  });
+  std::uint64_t before = 0;
+  for (int i = 0; i < 5000; ++i) {
+    const auto numbers = pool.statistics();
+    ASSERT_EQ(numbers.hits, 0u);
+    ASSERT_GE(numbers.gets, before);
+    before = numbers.gets;
+  }
+  stop = true;
+  other.join();
+}
 
 TEST(object_pool_statistics, add_up) {
   object_pool<counted> pool(without_clock());

@@ -10,6 +10,7 @@
 #include <cistern/pools/pooled.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -45,13 +46,14 @@ struct CISTERN_EXPORT pool_exhausted : std::runtime_error {
 /// Threads: all functions from any, also in thread-local and static destructors and in the child of a fork. What
 /// happened before a put happens before what follows the get that hands the object out next. Lifetime: the upstream
 /// outlives the pool and its objects. When the pool ends, idle objects are destroyed; objects that are out are reported
-/// (at_end) and are destroyed as they are put, by handles that may outlive the pool. Hooks live as long as the last
-/// object.
+/// (at_end) and are destroyed as they are put, by handles that may outlive the pool, though none may be put while the
+/// destructor runs. Hooks live as long as the last object.
 ///
 /// Complexity: O(1); about 1 ns each way by handle where an object lies ready, without a lock
 /// (perf/pools/object_pool_bench.cpp). A get that finds nothing of its own takes locks and, to steal from the magazine
 /// that another thread works with, a heavy fence: about a microsecond, for half of what that holds.
-/// Failure: get() throws what make throws, std::bad_alloc, pool_closed, pool_exhausted. Puts allocate nothing.
+/// Failure: get() throws what make throws, std::bad_alloc, pool_closed, pool_exhausted. Puts allocate nothing that they
+/// need. Alignments above 64 KiB and objects of 1 GiB are refused.
 ///
 /// Example: tests/examples/object_pool_example.cpp.
 template <class T, class Hooks>
@@ -65,7 +67,8 @@ class object_pool {
 
   /// Throws std::invalid_argument that says which option is wrong, and std::bad_alloc.
   explicit object_pool(const object_pool_options& options = {}) : object_pool(Hooks{}, options) {}
-  explicit object_pool(Hooks hooks, const object_pool_options& options = {}) {
+  template <std::same_as<Hooks> Given>
+  explicit object_pool(Given hooks, const object_pool_options& options = {}) {
     auto owned = std::make_unique<Hooks>(std::move(hooks));
     store_ = &store::make(options,
                           {.name = detail::type_name<T>(),
@@ -136,13 +139,14 @@ class object_pool {
   }
 
   /// Makes objects until `count` more are idle, and returns how many it made: fewer when max_total, max_idle or the
-  /// memory ends. Throws what make throws; those made before it are kept.
+  /// memory ends, none when the pool is closed. Throws what make throws; those made before it are kept.
   std::size_t warm(std::size_t count) {
     std::size_t made = 0;
     for (; made < count; ++made) {
       const store::claim room = store_->get_room();
       if (room.cell == nullptr) break;
       make_in(room.cell);
+      store_->count_made(false);
       store_->keep(*room.cell);
     }
     return made;
@@ -163,7 +167,10 @@ class object_pool {
   [[gnu::noinline, gnu::cold]] detail::object_cell* get_slow(sync::clock::time_point deadline, source_site from) {
     const store::claim claim = store_->get_cell(deadline);
     if (claim.cell == nullptr) store_->refuse(claim.why);
-    if (!claim.has_object) make_in(claim.cell);
+    if (!claim.has_object) {
+      make_in(claim.cell);
+      store_->count_made(true);
+    }
     note(claim.cell, from);
     return claim.cell;
   }
@@ -177,6 +184,7 @@ class object_pool {
     try {
       store_->record_site(*cell, from);
     } catch (...) {
+      cell->life = cell->generation;  // it may be marked as idle still
       store_->drop(*cell, store::reason::failed);
       throw;
     }
@@ -198,7 +206,10 @@ class object_pool {
   }
   detail::object_cell* checked(const T* object) const noexcept {
     detail::object_cell* const cell = access::cell_of(object);
-    if (detail::pool_checks && !store_->is_first_unit_block(cell, 0)) store_->check_put(cell);
+    if (detail::pool_checks && !store_->is_first_unit_block(cell, 0)) [[unlikely]]
+      store_->check_put(cell);
+    if (detail::pool_checks && cell->life == 0) [[unlikely]]  // fresh memory
+      store_->not_yours(*cell);
     return cell;
   }
 

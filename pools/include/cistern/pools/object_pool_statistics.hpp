@@ -28,10 +28,10 @@ struct object_pool_statistics {
   std::uint64_t made;         ///< so far; with warm()
   std::uint64_t dropped;      ///< destroyed so far, for whatever reason
   std::uint64_t refused;      ///< of them: because keep said so, or max_idle were idle
-  std::uint64_t aged;         ///< of them: by a tick, clear() or trim()
+  std::uint64_t aged;         ///< of them: idle ones, by a tick, clear(), trim(), close() or the end
   std::uint64_t failed;       ///< hooks that threw
   std::uint64_t waits;        ///< gets that had to wait
-  std::uint64_t failures;     ///< gets that got nothing
+  std::uint64_t failures;     ///< gets that were refused: closed, exhausted or without memory
   std::uint64_t ticks;
   std::size_t threads;  ///< that have magazines
 

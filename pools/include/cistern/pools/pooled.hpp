@@ -23,7 +23,7 @@ namespace cistern::inline v0 {
 ///   - `bool keep(T&)` or `bool keep(T&, std::uint8_t& strikes)`: at each put, before reset: false destroys the object.
 ///     The strikes are the object's, 0 when it is made, for rules that have patience (see keep_by_use).
 ///   - `void drop(T&) noexcept`: before each destructor: in the put, the tick, clear(), close() or the pool's end that
-///     destroys it, on that thread; with no lock held, so it may use the pool.
+///     destroys it, on that thread; with no lock held, so it may use the pool, as long as there is one: not as it ends.
 template <class T>
 struct no_hooks {};
 
@@ -36,9 +36,10 @@ namespace detail {
 
 template <class T>
 constexpr std::string_view type_name() noexcept {
+  // "... [with T = int [4]; std::string_view = ...]" or "... [T = int[4]]"
   const std::string_view text = __PRETTY_FUNCTION__;
-  const std::size_t begin = text.find("T = ") + 4;
-  return text.substr(begin, text.find_first_of(";]", begin) - begin);
+  const std::size_t begin = text.find("T = ") + 4, more = text.find("; std::string_view", begin);
+  return text.substr(begin, (more != std::string_view::npos ? more : text.rfind(']')) - begin);
 }
 
 /// Where an object lies in its cell, and what is done to it as it comes and goes.
@@ -59,11 +60,24 @@ struct object_access {
   };
   static constexpr bool has_keep = has_patient_keep || requires(Hooks & hooks, T& object) { hooks.keep(object); };
 
+  // A hook that cannot be called as it should be would not be called at all.
+  static_assert(
+      !requires { &Hooks::make; } || requires(Hooks & hooks) { T(hooks.make()); }, "make() gives no T");
+  static_assert(
+      !requires { &Hooks::prepare; } || requires(Hooks & hooks, T& object) { hooks.prepare(object); },
+      "prepare() takes no T&");
+  static_assert(
+      !requires { &Hooks::reset; } || has_reset, "reset() takes no T&");
+  static_assert(
+      !requires { &Hooks::keep; } || has_keep, "keep() takes neither T& nor T& and std::uint8_t&");
+  static_assert(
+      !requires { &Hooks::drop; } || requires(Hooks & hooks, T& object) { hooks.drop(object); }, "drop() takes no T&");
+
   static Hooks& hooks(const object_store& store) noexcept { return *static_cast<Hooks*>(store.hooks()); }
 
   /// Hands an idle or new object out.
   [[gnu::always_inline]] static std::uint32_t take(object_store& store, object_cell* cell) {
-    const std::uint32_t generation = ++cell->generation;
+    const std::uint32_t generation = cell->generation += 2;  // odd, so that no object is out by the generation 0
     cell->life = generation;
     if constexpr (requires(Hooks & hooks, T & object) { hooks.prepare(object); }) {
       try {
@@ -117,8 +131,8 @@ struct object_access {
 /// a hook throws as the destructor puts it is counted (object_pool_statistics::failed) and goes no further; put()
 /// passes it on. In either case the object is destroyed.
 ///
-/// Threads: one at a time, and any may destroy it. Lifetime: it may outlive its pool; then the object is destroyed as
-/// it is put.
+/// Threads: one at a time, and any may destroy it, though not while the pool's destructor runs. Lifetime: it may
+/// outlive its pool; then the object is destroyed as it is put.
 template <class T, class Hooks = no_hooks<T>>
 class [[nodiscard]] pooled {
   using access = detail::object_access<T, Hooks>;
@@ -200,7 +214,10 @@ class [[nodiscard]] shared_pooled {
   shared_pooled() noexcept = default;
   explicit shared_pooled(pooled<T, Hooks>&& sole) noexcept
       : object_(std::exchange(sole.object_, nullptr)), store_(sole.store_), generation_(sole.generation_) {
-    if (object_ != nullptr) owners(object_).store(one | generation_, std::memory_order_relaxed);
+    if (object_ == nullptr) return;
+    detail::object_cell* const cell = access::cell_of(object_);
+    if (detail::pool_checks && cell->life != generation_) store_->not_yours(*cell);
+    owners(object_).store(one | generation_, std::memory_order_relaxed);
   }
   shared_pooled(const shared_pooled& other) noexcept
       : object_(other.object_), store_(other.store_), generation_(other.generation_) {

@@ -19,7 +19,7 @@ namespace cistern::inline v0::detail {
 struct object_cell {
   std::uint64_t mark;        // an idle word while idle
   std::uint64_t life;        // the same; while out: the generation, and in the high half the owners of a shared one
-  std::uint32_t generation;  // gets so far
+  std::uint32_t generation;  // odd, and another at each get
   std::uint16_t put_at;      // the tick of the last put
   std::uint8_t strikes;      // for rules that keep: puts in a row at which it was too large
 };
@@ -76,6 +76,7 @@ class object_store : public block_pool {
   CISTERN_EXPORT sync::clock::time_point usual_deadline() const noexcept;
   /// Room for one that the caller makes, though others are idle.
   CISTERN_EXPORT claim get_room() noexcept;
+  CISTERN_EXPORT void count_made(bool by_get) noexcept;
   /// The object could not be made.
   CISTERN_EXPORT void give_back_room(object_cell& cell) noexcept;
   enum class reason : std::uint8_t { wanted, refused, failed };
