@@ -364,6 +364,18 @@ TEST(object_pool_hooks, go_no_further_from_a_destructor) {
   EXPECT_EQ(pool.statistics().total, 0u);
 }
 
+struct named_hooks {
+  const char* name = "hooks";
+};
+
+TEST(object_pool_hooks, may_have_members_with_the_names_of_options) {
+  object_pool<int, named_hooks> pool({.name = "pool"});
+  EXPECT_EQ(pool.name(), "pool");
+  object_pool<int, named_hooks> other({.name = "other hooks"}, {.name = "other"});
+  EXPECT_EQ(other.name(), "other");
+  EXPECT_STREQ(other.hooks().name, "other hooks");
+}
+
 // A destructor that uses the pool it is in.
 struct nested {
   object_pool<nested>* pool = nullptr;

@@ -67,7 +67,9 @@ class object_pool {
 
   /// Throws std::invalid_argument that says which option is wrong, and std::bad_alloc.
   explicit object_pool(const object_pool_options& options = {}) : object_pool(Hooks{}, options) {}
-  template <std::same_as<Hooks> Given>
+  // A template, so that braces which may mean either mean the options.
+  template <class Given = Hooks>
+  requires std::same_as<Given, Hooks>
   explicit object_pool(Given hooks, const object_pool_options& options = {}) {
     auto owned = std::make_unique<Hooks>(std::move(hooks));
     store_ = &store::make(options,
