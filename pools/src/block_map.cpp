@@ -36,7 +36,7 @@ bool block_map::set(const char* base, std::size_t units, std::uint64_t tag, span
       clear(base, i);
       return false;
     }
-    on->spans[index_of(at)] = of;
+    on->spans[index_of(at)].store(of, std::memory_order_relaxed);
     on->tags[index_of(at)].store(tag + i, std::memory_order_relaxed);
   }
   return true;
@@ -49,7 +49,7 @@ void block_map::clear(const char* base, std::size_t units) noexcept {
         root[reinterpret_cast<std::uintptr_t>(at) >> (unit_bits + leaf_bits)].load(std::memory_order_relaxed);
     if (on == nullptr) continue;  // it could not be made
     on->tags[index_of(at)].store(0, std::memory_order_relaxed);
-    on->spans[index_of(at)] = nullptr;
+    on->spans[index_of(at)].store(nullptr, std::memory_order_relaxed);
   }
 }
 

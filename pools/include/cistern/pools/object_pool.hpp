@@ -210,7 +210,7 @@ class object_pool {
     detail::object_cell* const cell = access::cell_of(object);
     if (detail::pool_checks && !store_->is_first_unit_block(cell, 0)) [[unlikely]]
       store_->check_put(cell);
-    if (detail::pool_checks && cell->life == 0) [[unlikely]]  // fresh memory
+    if (detail::pool_checks && access::life_of(cell) == 0) [[unlikely]]  // fresh memory
       store_->not_yours(*cell);
     return cell;
   }

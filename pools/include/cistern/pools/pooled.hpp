@@ -75,6 +75,12 @@ struct object_access {
 
   static Hooks& hooks(const object_store& store) noexcept { return *static_cast<Hooks*>(store.hooks()); }
 
+  // Of one that may be idle, and so poisoned.
+  static std::uint64_t life_of(object_cell* cell) noexcept {
+    unpoison(cell, sizeof(object_cell));
+    return cell->life;
+  }
+
   /// Hands an idle or new object out.
   [[gnu::always_inline]] static std::uint32_t take(object_store& store, object_cell* cell) {
     const std::uint32_t generation = cell->generation += 2;  // odd, so that no object is out by the generation 0
@@ -93,8 +99,7 @@ struct object_access {
   /// Takes one back that is out by this generation, and by nobody else. What a hook throws is passed on; then the
   /// object is gone.
   [[gnu::always_inline]] static void put(object_store& store, object_cell* cell, std::uint32_t generation) {
-    unpoison(cell, sizeof(object_cell));  // one that is put twice is poisoned
-    if (pool_checks && cell->life != generation) [[unlikely]]
+    if (pool_checks && life_of(cell) != generation) [[unlikely]]
       store.not_yours(*cell);
     if constexpr (has_keep || has_reset) {
       T& object = *object_of(cell);
@@ -167,7 +172,7 @@ class [[nodiscard]] pooled {
   void discard() noexcept {
     if (object_ == nullptr) return;
     detail::object_cell* const cell = access::cell_of(std::exchange(object_, nullptr));
-    if (detail::pool_checks && cell->life != generation_) store_->not_yours(*cell);
+    if (detail::pool_checks && access::life_of(cell) != generation_) store_->not_yours(*cell);
     store_->drop(*cell, detail::object_store::reason::wanted);
   }
   /// Lets go of the object without putting it back: object_pool::release() or adopt() has to follow.
@@ -216,7 +221,7 @@ class [[nodiscard]] shared_pooled {
       : object_(std::exchange(sole.object_, nullptr)), store_(sole.store_), generation_(sole.generation_) {
     if (object_ == nullptr) return;
     detail::object_cell* const cell = access::cell_of(object_);
-    if (detail::pool_checks && cell->life != generation_) store_->not_yours(*cell);
+    if (detail::pool_checks && access::life_of(cell) != generation_) store_->not_yours(*cell);
     owners(object_).store(one | generation_, std::memory_order_relaxed);
   }
   shared_pooled(const shared_pooled& other) noexcept

@@ -45,7 +45,9 @@ class CISTERN_EXPORT block_map {
     return at != nullptr && at->tags[index_of(address)].load(std::memory_order_relaxed) == tag;
   }
   /// Only for addresses whose tag is not 0, by one who owns a block there or the pool's lock.
-  static span* span_of(const void* address) noexcept { return leaf_of(address)->spans[index_of(address)]; }
+  static span* span_of(const void* address) noexcept {
+    return leaf_of(address)->spans[index_of(address)].load(std::memory_order_relaxed);
+  }
 
   /// Enters `units` units from `base` on. False when the system has no memory for a leaf; nothing is entered then.
   static bool set(const char* base, std::size_t units, std::uint64_t tag, span* of) noexcept;
@@ -58,7 +60,7 @@ class CISTERN_EXPORT block_map {
 
   struct leaf {
     sync::atomic<std::uint64_t> tags[leaf_size];
-    span* spans[leaf_size];
+    sync::atomic<span*> spans[leaf_size];
   };
 
   static const leaf* leaf_of(const void* address) noexcept {
