@@ -60,7 +60,7 @@ class CISTERN_EXPORT block_map {
 
   struct leaf {
     sync::atomic<std::uint64_t> tags[leaf_size];
-    sync::atomic<span*> spans[leaf_size];
+    std::atomic<span*> spans[leaf_size];  // as plain as before, but for a unit that comes back by the system
   };
 
   static const leaf* leaf_of(const void* address) noexcept {
