@@ -327,7 +327,7 @@ loaded pool_state::of(const thread_cache::bin& bin) noexcept {
 
 void pool_state::set(thread_cache::bin& bin, const loaded& to) noexcept {
   bin.limit.store(to.limit, std::memory_order_relaxed);
-  bin.top.store(to.top, std::memory_order_release);  // [c] pairs with [d] in pool_ageing.cpp
+  bin.top.store(to.top, std::memory_order_release);  // [c] pairs with [d] of visits
 }
 
 void pool_state::something_is_idle() noexcept {

@@ -145,6 +145,10 @@ void pool_state::child_of_fork() noexcept {
   }
   waiting_.store(0, std::memory_order_relaxed);
   objects_.waiting = 0;
+  // What another thread was about to destroy is lost; what waits for that is not.
+  objects_.moving.store(0, std::memory_order_relaxed);
+  for (const magazine* each = objects_.leaving.first; each != nullptr; each = each->next())
+    objects_.moving.fetch_add(each->stored(), std::memory_order_relaxed);
   if (light_ && is_plain() && has_inline_path() && !ended_.load(std::memory_order_relaxed))
     id_.store(instance_.number(), std::memory_order_relaxed);
   after_fork();

@@ -114,7 +114,7 @@ class pool_state final : public object_store, private ager {
   memory_source& source() noexcept { return source_; }
 
   pool_state* next_pool = nullptr;  // guarded by the list of pools
-  void* face = nullptr;             // the bucket_pool, while there is one
+  void* face = nullptr;             // the bucket_pool, while there is one; guarded likewise
 
  private:
   static pool_state* make(const pool_options& options, const object_setup* objects);

@@ -151,7 +151,7 @@ class block_pool {
     if (magazine::full(top)) [[unlikely]]
       return false;
     *top = block;
-    bin.top.store(top + 1, std::memory_order_release);  // [c] pairs with [d] in pool_ageing.cpp
+    bin.top.store(top + 1, std::memory_order_release);  // [c] pairs with [d] of visits
     return true;
   }
 

@@ -30,7 +30,8 @@ struct size_step {
 /// made light. This is the seam behind which the choice lies; pools/block_pool.md tells why.
 ///
 /// Orders: [a] the owner's store of top and [b] a visitor's store of limit, each before the other's load, by an
-/// asymmetric fence; [c] release of top in put <-> acquire in a visit [d]: the slots below it.
+/// asymmetric fence; [c] release of top in put <-> acquire in a visit [d], of a tick (pool_ageing.cpp) or a
+/// thief (pool_objects.cpp): the slots below it.
 struct alignas(128) thread_cache {
   struct bin {
     sync::atomic<void**> top;          // the owner's to write
