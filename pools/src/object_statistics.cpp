@@ -55,14 +55,7 @@ std::uint64_t pool_state::gets_from_bins() noexcept {
 
 namespace {
 
-struct field {
-  const char* name;
-  const char* help;
-  std::uint64_t (*of)(const object_pool_statistics& statistics);
-  bool counts;  // only ever grows
-};
-
-constexpr field fields[] = {
+constexpr detail::named_number<object_pool_statistics> fields[] = {
     {"total", "objects that there are", [](const auto& s) -> std::uint64_t { return s.total; }, false},
     {"live", "objects handed out", [](const auto& s) -> std::uint64_t { return s.live; }, false},
     {"idle_threads", "idle objects in magazines of threads",
@@ -94,13 +87,13 @@ constexpr field fields[] = {
 
 std::string to_string(const object_pool_statistics& statistics) {
   std::string text = "pool \"" + statistics.name + "\" of " + statistics.type + ':';
-  for (const field& each : fields) text += std::string(" ") + each.name + ' ' + std::to_string(each.of(statistics));
+  detail::append_words(text, fields, statistics);
   return text;
 }
 
 std::string to_json(const object_pool_statistics& statistics) {
   std::string text = "{\"name\":" + detail::quoted(statistics.name) + ",\"type\":" + detail::quoted(statistics.type);
-  for (const field& each : fields) text += std::string(",\"") + each.name + "\":" + std::to_string(each.of(statistics));
+  detail::append_json(text, fields, statistics);
   return text + '}';
 }
 
@@ -108,9 +101,9 @@ std::string to_prometheus(const object_pool_statistics& statistics) {
   std::string text;
   const std::string labels =
       "{pool=" + detail::quoted(statistics.name) + ",type=" + detail::quoted(statistics.type) + "} ";
-  for (const field& each : fields) {
-    const std::string name = std::string("cistern_object_pool_") + each.name + (each.counts ? "_total" : "");
-    detail::prometheus_head(text, name, each.help, each.counts);
+  for (const auto& each : fields) {
+    const std::string name = each.series("cistern_object_pool_");
+    detail::append_head(text, each, name);
     text += name + labels + std::to_string(each.of(statistics)) + '\n';
   }
   return text;

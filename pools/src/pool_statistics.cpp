@@ -80,14 +80,7 @@ pool_statistics pool_state::statistics() {
 
 namespace {
 
-struct field {
-  const char* name;
-  const char* help;
-  std::uint64_t (*of)(const pool_statistics& statistics);
-  bool counts;  // only ever grows
-};
-
-constexpr field fields[] = {
+constexpr detail::named_number<pool_statistics> fields[] = {
     {"live", "bytes in blocks that are out", [](const auto& s) -> std::uint64_t { return s.live; }, false},
     {"cached_threads", "idle bytes in magazines of threads",
      [](const auto& s) -> std::uint64_t { return s.cached_threads; }, false},
@@ -107,14 +100,7 @@ constexpr field fields[] = {
     {"failures", "gets that got nothing", [](const auto& s) -> std::uint64_t { return s.failures; }, true},
 };
 
-struct class_field {
-  const char* name;
-  const char* help;
-  std::uint64_t (*of)(const class_statistics& statistics);
-  bool counts;
-};
-
-constexpr class_field class_fields[] = {
+constexpr detail::named_number<class_statistics> class_fields[] = {
     {"live", "blocks that are out", [](const auto& s) -> std::uint64_t { return s.live; }, false},
     {"cached_threads", "idle blocks in magazines of threads",
      [](const auto& s) -> std::uint64_t { return s.cached_threads; }, false},
@@ -139,26 +125,24 @@ std::string label(const pool_statistics& pool) {
 
 std::string to_string(const pool_statistics& statistics) {
   std::string text = "pool \"" + statistics.name + "\":";
-  for (const field& each : fields) text += std::string(" ") + each.name + ' ' + std::to_string(each.of(statistics));
+  detail::append_words(text, fields, statistics);
   for (const class_statistics& of : statistics.classes) {
     if (!in_use(of)) continue;
     text += "\n  class " + std::to_string(of.bytes) + ':';
-    for (const class_field& each : class_fields)
-      text += std::string(" ") + each.name + ' ' + std::to_string(each.of(of));
+    detail::append_words(text, class_fields, of);
   }
   return text;
 }
 
 std::string to_json(const pool_statistics& statistics) {
   std::string text = "{\"name\":" + detail::quoted(statistics.name);
-  for (const field& each : fields) text += std::string(",\"") + each.name + "\":" + std::to_string(each.of(statistics));
+  detail::append_json(text, fields, statistics);
   text += ",\"classes\":[";
   bool first = true;
   for (const class_statistics& of : statistics.classes) {
     text += std::exchange(first, false) ? "{\"bytes\":" : ",{\"bytes\":";
     text += std::to_string(of.bytes);
-    for (const class_field& each : class_fields)
-      text += std::string(",\"") + each.name + "\":" + std::to_string(each.of(of));
+    detail::append_json(text, class_fields, of);
     text += '}';
   }
   return text + "]}";
@@ -166,15 +150,15 @@ std::string to_json(const pool_statistics& statistics) {
 
 std::string to_prometheus(const std::vector<pool_statistics>& pools) {
   std::string text;
-  for (const field& each : fields) {
-    const std::string name = std::string("cistern_pool_") + each.name + (each.counts ? "_total" : "");
-    detail::prometheus_head(text, name, each.help, each.counts);
+  for (const auto& each : fields) {
+    const std::string name = each.series("cistern_pool_");
+    detail::append_head(text, each, name);
     for (const pool_statistics& pool : pools)
       text += name + "{pool=" + label(pool) + "} " + std::to_string(each.of(pool)) + '\n';
   }
-  for (const class_field& each : class_fields) {
-    const std::string name = std::string("cistern_pool_class_") + each.name + (each.counts ? "_total" : "");
-    detail::prometheus_head(text, name, each.help, each.counts);
+  for (const auto& each : class_fields) {
+    const std::string name = each.series("cistern_pool_class_");
+    detail::append_head(text, each, name);
     for (const pool_statistics& pool : pools)
       for (const class_statistics& of : pool.classes)
         if (in_use(of))
