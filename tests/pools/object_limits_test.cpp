@@ -119,6 +119,17 @@ TEST(object_pool_limits, say_which_option_is_wrong) {
   EXPECT_EQ(refusal({.max_idle = 4, .min_idle = 4}), "none");
 }
 
+TEST(object_pool_limits, refuse_types_that_no_span_can_hold) {
+  struct alignas(131'072) too_aligned {
+    char byte;
+  };
+  struct too_large {
+    char bytes[1 << 30];
+  };
+  EXPECT_THROW(object_pool<too_aligned>{without_clock()}, std::invalid_argument);
+  EXPECT_THROW(object_pool<too_large>{without_clock()}, std::invalid_argument);
+}
+
 TEST(object_pool_limits, count_idle_ones_right_as_they_come_and_go) {
   object_pool_options options = without_clock();
   options.max_idle = 100;
