@@ -205,9 +205,9 @@ bool pool_state::wait_a_little(sync::clock::time_point deadline) noexcept {
 // Putting.
 
 void pool_state::put_slow(void* block, std::size_t step) noexcept {
+  const share held(*this);
   if (is_for_objects()) return put_object(block);
-  thread_cache* const cache = cache_of_this_thread();
-  if (cache != nullptr)
+  if (thread_cache* const cache = cache_of_this_thread())
     put_cached(*cache, block, step);
   else
     put_uncached(block, step);
@@ -244,6 +244,7 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
     put_uncached(block, step);
   }
   if (changed) something_is_idle();  // the thread may be new to the pool, and nobody awake
+  if (has_ended()) evict();          // meanwhile
 }
 
 // Both are full, or have no magazine. Afterwards `now` is empty, or there is no memory for a magazine: then it is as it
@@ -275,14 +276,6 @@ void pool_state::flush(loaded& now, thread_cache::shelf& own, class_center& to) 
 void pool_state::put_uncached(void* block, std::size_t step) noexcept {
   if (is_for_objects()) return destroy_object(*static_cast<object_cell*>(block));
   center(step).give_block(block);
-  gone_after_end();
-}
-
-// A pool that has ended goes with the last of its blocks.
-void pool_state::gone_after_end() noexcept {
-  if (blocks_out_.load(std::memory_order_relaxed) != 0 &&
-      blocks_out_.fetch_sub(1, std::memory_order_acq_rel) == 1)  // pairs with itself: the other puts happen before
-    destroy();
 }
 
 void pool_state::give_to_depot(magazine& with, const loaded& blocks, class_center& to) noexcept {

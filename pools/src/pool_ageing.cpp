@@ -80,7 +80,7 @@ bool pool_state::take_back_from_threads(bool all) noexcept {
       each->lock.unlock();
       left |= !fenced;
     }
-    if (each->owner == nullptr && is_empty(*each)) free_cache(*each);
+    if (each->owner == nullptr && is_empty(*each) && !has_ended()) free_cache(*each);
   }
   return left;
 }

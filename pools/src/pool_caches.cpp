@@ -145,6 +145,7 @@ void pool_state::child_of_fork() noexcept {
   }
   waiting_.store(0, std::memory_order_relaxed);
   objects_.waiting = 0;
+  shares_.store(0, std::memory_order_relaxed);
   // What another thread was about to destroy is lost; what waits for that is not.
   objects_.moving.store(0, std::memory_order_relaxed);
   for (const magazine* each = objects_.leaving.first; each != nullptr; each = each->next())

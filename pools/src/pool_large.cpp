@@ -34,6 +34,7 @@ void* pool_state::try_large(std::size_t bytes, std::size_t alignment) noexcept {
 }
 
 bool pool_state::put_large(void* block, std::size_t bytes, bool sized) noexcept {
+  const share held(*this);
   large_blocks::record gone{};
   if (!large_.find(block, gone, false)) return false;
   if (sized && gone.bytes != bytes) misuse::wrong_size(*this, block, gone.bytes, bytes);
@@ -43,7 +44,6 @@ bool pool_state::put_large(void* block, std::size_t bytes, bool sized) noexcept 
     put_guarded(gone);
   else
     source_.deallocate(block, std::max<std::size_t>(gone.bytes, 1), gone.alignment);
-  gone_after_end();
   return true;
 }
 

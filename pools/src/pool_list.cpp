@@ -2,10 +2,13 @@
 #include "pool_list.hpp"
 
 #include "pool_state.hpp"
+#include <cistern/allocators/ageing_clock.hpp>
 #include <cistern/allocators/fork_handlers.hpp>
+#include <cistern/allocators/immortal.hpp>
 #include <cistern/allocators/mutex.hpp>
 
 #include <cstring>
+#include <limits>
 #include <mutex>
 
 namespace cistern::inline v0::detail {
@@ -67,6 +70,39 @@ bool pool_list::name_of_large(const void* block, char (&name)[32]) noexcept {
   return name_of_first(
       [block](const pool_state& pool) { return pool.large().whereabouts_of(block) != large_blocks::whereabouts::none; },
       name);
+}
+
+namespace {
+
+// Before main, and never destroyed.
+struct visitor final : ager {
+  visitor() noexcept { ageing_clock::process().add(*this); }
+  bool age(age_level) noexcept override { return pool_list::visit_ended(); }
+};
+[[gnu::init_priority(104), maybe_unused]] const immortal<visitor> visits;
+
+// The one with the highest number below this.
+pool_state* next_to_visit(std::uint32_t below) noexcept {
+  const std::scoped_lock lock(list_mutex);
+  for (;;) {
+    pool_state* found = nullptr;
+    for (pool_state* at = first; at != nullptr; at = at->next_pool)
+      if (at->has_ended() && at->number() < below && (found == nullptr || at->number() > found->number())) found = at;
+    if (found == nullptr || found->prepare_visit()) return found;
+    below = found->number();
+  }
+}
+
+}  // namespace
+
+bool pool_list::visit_ended() noexcept {
+  bool more = false;
+  std::uint32_t below = std::numeric_limits<std::uint32_t>::max();
+  while (pool_state* const next = next_to_visit(below)) {
+    below = next->number();
+    more |= next->visit();
+  }
+  return more;
 }
 
 void pool_list::for_each(void (*f)(pool_state& pool, void* context), void* context) {

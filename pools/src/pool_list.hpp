@@ -18,6 +18,9 @@ struct pool_list {
   static bool name_of(std::uint32_t number, char (&name)[32]) noexcept;
   /// The same for the pool that has a block of no class where this address is.
   static bool name_of_large(const void* block, char (&name)[32]) noexcept;
+  /// Visits pools that have ended (see pool_state::visit()); so does each tick of the process' clock. True when it is
+  /// worth while to do so again.
+  static bool visit_ended() noexcept;
   /// Calls f(pool, context) for each, with the list locked.
   static void for_each(void (*f)(pool_state& pool, void* context), void* context);
 };

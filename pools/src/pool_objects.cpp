@@ -333,6 +333,7 @@ void pool_state::put_object(void* cell) noexcept {
 
 void object_store::drop(object_cell& cell, reason why) noexcept {
   pool_state& self = *static_cast<pool_state*>(this);
+  const pool_state::share held(self);
   if (why == reason::refused) self.count_refused();
   if (why == reason::failed) self.count_failed();
   lay_down(&cell, 0);
@@ -342,9 +343,11 @@ void object_store::drop(object_cell& cell, reason why) noexcept {
 void object_store::count_made(bool by_get) noexcept { static_cast<pool_state*>(this)->count_made_object(by_get); }
 
 void object_store::give_back_room(object_cell& cell) noexcept {
-  static_cast<pool_state*>(this)->count_failed();
+  pool_state& self = *static_cast<pool_state*>(this);
+  const pool_state::share held(self);
+  self.count_failed();
   lay_down(&cell, 0);
-  static_cast<pool_state*>(this)->room_is_back(&cell);
+  self.room_is_back(&cell);
 }
 
 // Of one that is marked as idle.
@@ -365,7 +368,6 @@ void pool_state::room_is_back(void* cell) noexcept {
   objects_.total.fetch_sub(1, std::memory_order_relaxed);
   center(0).give_block(cell, !ended_.load(std::memory_order_relaxed));
   tell_waiters();
-  gone_after_end();
 }
 
 void* pool_state::object_of(object_cell& cell) const noexcept {

@@ -65,6 +65,7 @@ std::size_t pool_state::special_bytes(const void* block, std::size_t step) const
 }
 
 void pool_state::put_special(void* block, std::size_t bytes, bool sized, std::size_t step) noexcept {
+  const share held(*this);
   unpoison(block, 2 * sizeof(std::uint64_t));  // one that is put twice is poisoned
   if (word(block, 1) == idle_word(block)) misuse::put_twice(*this, block, stride_[step]);
   if (options_.canaries) {
@@ -96,6 +97,7 @@ void pool_state::rest(void* block, std::size_t step) noexcept {
     quarantine_->add({block, step, stride_[step]});
   }
   for (std::size_t i = 0; i < leaving; ++i) leave_quarantine(left[i].block, left[i].step);
+  if (has_ended()) empty_quarantine();  // meanwhile
 }
 
 void pool_state::leave_quarantine(void* block, std::size_t step) noexcept {

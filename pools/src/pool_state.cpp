@@ -201,26 +201,55 @@ void pool_state::give_back_own() noexcept {
 }
 
 void pool_state::close() noexcept {
+  const share held(*this);
   if (options_.clock != nullptr) options_.clock->remove(*this);
   empty_quarantine();
   ended_.store(true, std::memory_order_relaxed);
   thread_registry::leave(instance_);
   id_.store(nobodys, std::memory_order_relaxed);
-  {
-    const std::scoped_lock lock(caches_mutex_);
-    for (thread_cache* each = caches_; each != nullptr; each = each->next) each->owner = nullptr;
-  }
   evict();
-  const std::size_t out = live_blocks();
-  if (out == 0 && large_.read().live_blocks == 0) return destroy();
+  if (is_over()) return;
   report_blocks_out();
-  // Who puts the last one takes the pool along.
-  blocks_out_.store(out + large_.read().live_blocks, std::memory_order_relaxed);
+  something_is_idle();
+}
+
+// Blocks in magazines are out, too: whoever has put them there, or visits, takes them from there.
+bool pool_state::is_over() noexcept { return live_blocks() == 0 && large_.read().live_blocks == 0; }
+
+// The pool goes with the last share, once nothing is out. Each share is taken while a block is out, by who puts it, or
+// while the pool is in the list: so none is taken after that.
+//
+// A put that began before the end may come to its magazine by the inline path after close() has looked there. Nobody
+// hears of that: hence the visits.
+void pool_state::let_go() noexcept {
+  if (ended_.load(std::memory_order_relaxed) && is_over()) shares_.fetch_or(over, std::memory_order_relaxed);
+  if (shares_.fetch_sub(1, std::memory_order_acq_rel) == over + 1)  // pairs with itself: the others are through
+    destroy();
+}
+
+bool pool_state::prepare_visit() noexcept {
+  if (!has_ended()) return false;
+  if (shares_.fetch_add(1, std::memory_order_relaxed) != over) return true;
+  shares_.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+bool pool_state::visit() noexcept {
+  constexpr std::uint32_t enough = 3;  // a put is no slower than two ticks
+  evict();
+  const bool more = visits_.fetch_add(1, std::memory_order_relaxed) < enough;
+  let_go();
+  return more;
 }
 
 void pool_state::destroy() noexcept {
   pool_list::remove(*this);
   remove(at_fork_);
+  {
+    const std::scoped_lock lock(caches_mutex_);
+    while (caches_ != nullptr) free_cache(*caches_);
+  }
+  shrink_empties(true);
   std::pmr::memory_resource* const upstream = source_.resource();
   const object_type type = type_;
   void* const hooks = hooks_;

@@ -23,7 +23,8 @@
 namespace cistern::inline v0::detail {
 
 /// What is behind a block_pool. It lies in memory of its upstream, and stays there after its pool has ended while
-/// blocks of it are out: the last one that is put takes it along.
+/// blocks of it are out: the last one that is put takes it along. So do the caches of threads, for a put that began
+/// before the end may not have come to its magazine yet.
 ///
 /// Lock order: pools (pool_list.cpp), caches_mutex_, a cache's own, a class_center's, empties_mutex_,
 /// the unit_heap's, large_blocks'.
@@ -40,6 +41,26 @@ class pool_state final : public object_store, private ager {
   static pool_state* make_for_objects(const object_setup& objects);
   /// The pool's end: gives back all that is idle, and itself, unless blocks are out.
   void close() noexcept;
+
+  /// Who holds one may touch the pool though none of its blocks is out.
+  class share {
+   public:
+    explicit share(pool_state& of) noexcept : of_(of) { of.shares_.fetch_add(1, std::memory_order_relaxed); }
+    ~share() { of_.let_go(); }
+    share(const share&) = delete;
+    share& operator=(const share&) = delete;
+
+   private:
+    pool_state& of_;
+  };
+
+  // A pool that has ended, found in the list of pools.
+  bool has_ended() const noexcept { return ended_.load(std::memory_order_relaxed); }
+  /// False when it is on its way out. With the list locked; visit() has to follow.
+  bool prepare_visit() noexcept;
+  /// Gives back what has come into its magazines since it ended, and itself if nothing is out any more. False for one
+  /// that has been visited often enough.
+  bool visit() noexcept;
 
   static pool_state& of(block_pool& pool) noexcept { return static_cast<pool_state&>(pool); }
   static const pool_state& of(const block_pool& pool) noexcept { return static_cast<const pool_state&>(pool); }
@@ -178,7 +199,8 @@ class pool_state final : public object_store, private ager {
   void rest(void* block, std::size_t step) noexcept;
   void leave_quarantine(void* block, std::size_t step) noexcept;
   void empty_quarantine() noexcept;
-  void gone_after_end() noexcept;
+  bool is_over() noexcept;
+  void let_go() noexcept;
   std::uint64_t canary_of(const void* block) const noexcept { return ~idle_word(block); }
 
   void set_up(const object_setup& objects);
@@ -302,9 +324,11 @@ class pool_state final : public object_store, private ager {
   object_part objects_;
 
   sync::atomic<std::uint64_t> guard_countdown_{0};
-  sync::atomic<std::size_t> idle_bytes_{0};   // in the depot; counted only where there is a limit
-  sync::atomic<bool> ended_{false};           // no thread uses its cache any more
-  sync::atomic<std::size_t> blocks_out_{0};   // of a pool that has ended
+  sync::atomic<std::size_t> idle_bytes_{0};  // in the depot; counted only where there is a limit
+  sync::atomic<bool> ended_{false};          // nobody begins to use its cache any more
+  static constexpr std::uint64_t over = std::uint64_t{1} << 62;
+  sync::atomic<std::uint64_t> shares_{0};     // and `over`, once nothing is out of a pool that has ended: see let_go()
+  sync::atomic<std::uint32_t> visits_{0};     // since it ended
   sync::atomic<std::uint32_t> came_back_{0};  // flushes so far; who waits for memory parks on it
   sync::atomic<std::uint32_t> waiting_{0};
   sync::atomic<std::uint64_t> ticks_{0}, waits_{0}, failures_{0};

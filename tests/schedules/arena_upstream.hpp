@@ -37,6 +37,7 @@ class arena_upstream final : public std::pmr::memory_resource {
     return static_cast<std::size_t>(static_cast<const std::byte*>(address) - arena_->bytes);
   }
 
+  bool has_all_back() const noexcept { return bytes_out_ == 0; }
   /// Fails the schedule unless all has come back, and was left alone after that.
   void require_all_back() const {
     s_.require(bytes_out_ == 0, "the upstream has not got all of its memory back");

@@ -113,13 +113,33 @@ schedules_mutant(waiter_that_sleeps_to_its_deadline FILE pools/block_pool.cpp
                  BECOMES [[deadline]]
                  TEST pool_schedules.let_a_waiter_have_what_another_thread_puts
                  FAILS "a waiter got nothing")
-schedules_mutant(last_block_that_leaves_the_pool_there FILE pools/block_pool.cpp
-                 TEXT [[blocks_out_.fetch_sub(1, std::memory_order_acq_rel) == 1]]
-                 BECOMES [[blocks_out_.fetch_sub(1, std::memory_order_acq_rel) == 0]]
+schedules_mutant(last_block_that_leaves_the_pool_there FILE pools/pool_state.cpp
+                 TEXT [[shares_.fetch_sub(1, std::memory_order_acq_rel) == over + 1]]
+                 BECOMES [[shares_.fetch_sub(1, std::memory_order_acq_rel) == over]]
                  TEST pool_schedules.end_with_the_last_block_that_is_put
                  FAILS "the upstream has not got all of its memory back")
-schedules_mutant(last_block_that_is_counted_in_two_steps FILE pools/block_pool.cpp
-                 TEXT [[blocks_out_.fetch_sub(1, std::memory_order_acq_rel) == 1]]
-                 BECOMES [[(blocks_out_.store(blocks_out_.load() - 1), blocks_out_.load() == 0)]]
+schedules_mutant(share_that_is_counted_in_two_steps FILE pools/pool_state.cpp
+                 TEXT [[shares_.fetch_sub(1, std::memory_order_acq_rel) == over + 1]]
+                 BECOMES [[(shares_.store(shares_.load() - 1), shares_.load() == over)]]
                  TEST pool_schedules.end_with_the_last_block_that_is_put
+                 FAILS ".*")
+schedules_mutant(end_that_takes_no_share FILE pools/pool_state.cpp
+                 TEXT "  const share held(*this);\n  if (options_.clock"
+                 BECOMES "  if (options_.clock"
+                 TEST pool_schedules.end_while_the_last_blocks_are_put
+                 FAILS ".*")
+schedules_mutant(put_that_takes_no_share FILE pools/block_pool.cpp
+                 TEXT "  const share held(*this);\n"
+                 BECOMES ""
+                 TEST pool_schedules.end_while_the_last_blocks_are_put
+                 FAILS ".*")
+schedules_mutant(put_that_leaves_its_block_in_a_pool_that_has_ended FILE pools/block_pool.cpp
+                 TEXT "  if (has_ended()) evict();          // meanwhile\n"
+                 BECOMES ""
+                 TEST pool_schedules.end_while_a_slow_put_is_under_way
                  FAILS "the upstream has not got all of its memory back")
+schedules_mutant(visitor_of_a_pool_on_its_way_out FILE pools/pool_state.cpp
+                 TEXT "  shares_.fetch_sub(1, std::memory_order_relaxed);\n  return false;"
+                 BECOMES "  return false;"
+                 TEST pool_schedules.end_while_the_last_blocks_are_put
+                 FAILS ".*")

@@ -105,6 +105,7 @@ class pool_scene {
     require_upstream_has_all();
   }
   void end() { pool.reset(); }
+  bool upstream_has_all() const noexcept { return upstream_.has_all_back(); }
   void require_upstream_has_all() const { upstream_.require_all_back(); }
 
   scheduler& s;

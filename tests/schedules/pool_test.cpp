@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "pool_list.hpp"
 #include <cistern/allocators/memory_budget.hpp>
 #include <cistern/pools/bucket_pool.hpp>
 #include <cistern/pools/detail/thread_cache.hpp>
@@ -177,6 +178,64 @@ TEST(pool_schedules, end_with_the_last_block_that_is_put) {
       while (holding.load() != 2) sync::spin_pause();
       scene.end();
       ended.store(true);
+    });
+    s.run();
+    scene.require_upstream_has_all();
+  }));
+}
+
+// A put by the inline path that began before the end may come to its magazine when nobody looks there any more.
+TEST(pool_schedules, end_while_the_last_blocks_are_put) {
+  std::uint64_t left_to_visits = 0;
+  EXPECT_TRUE(explore({}, [&](scheduler& s) {
+    pool_options options = small_pool();
+    options.at_end = blocks_out::report;
+    pool_scene scene(s, options);
+    constexpr std::uint8_t holders = 2;
+    void* blocks[holders][2];
+    const std::size_t counts[holders] = {2, 1};
+    for (std::uint8_t holder = 0; holder < holders; ++holder)
+      for (std::size_t i = 0; i < counts[holder]; ++i) blocks[holder][i] = scene.get(holder);
+    sync::atomic<int> working = holders + 1;
+    for (std::uint8_t holder = 0; holder < holders; ++holder)
+      s.spawn([&, holder] {
+        for (std::size_t i = 0; i < counts[holder]; ++i) scene.put(blocks[holder][i], holder);  // the first one slowly
+        working.fetch_sub(1);
+      });
+    s.spawn([&] {
+      scene.end();
+      working.fetch_sub(1);
+    });
+    if (s.choose(2) == 0)
+      s.spawn([&] {
+        for (; working.load() != 0; sync::spin_pause()) cistern::detail::pool_list::visit_ended();
+      });
+    s.run();
+    left_to_visits += scene.upstream_has_all() ? 0 : 1;
+    cistern::detail::pool_list::visit_ended();
+    scene.require_upstream_has_all();
+  }));
+  EXPECT_NE(left_to_visits, 0u);
+}
+
+// Nothing is left to a visit where there is no inline path.
+TEST(pool_schedules, end_while_a_slow_put_is_under_way) {
+  EXPECT_TRUE(explore({}, [&](scheduler& s) {
+    pool_options options = small_pool();
+    options.at_end = blocks_out::report;
+    options.zero_on_put = true;
+    pool_scene scene(s, options);
+    sync::atomic<int> holding = 0;
+    for (std::uint8_t holder = 0; holder < 2; ++holder)
+      s.spawn([&, holder] {
+        void* const block = scene.get(holder);
+        holding.fetch_add(1);
+        while (holding.load() != 2) sync::spin_pause();
+        scene.put(block, holder);
+      });
+    s.spawn([&] {
+      while (holding.load() != 2) sync::spin_pause();
+      scene.end();
     });
     s.run();
     scene.require_upstream_has_all();

@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,8 +24,10 @@
 
 namespace {
 
+using cistern::ageing_clock;
 using cistern::object_ageing;
 using cistern::object_pool;
+using cistern::object_pool_options;
 using cistern::pooled;
 
 std::atomic<std::int64_t> objects{0};
@@ -119,6 +123,36 @@ TEST(object_stress, hands_nothing_out_twice_between_threads_that_come_and_go) {
   EXPECT_GE(transfers, wanted);
   EXPECT_EQ(wrong, 0u);
   EXPECT_EQ(objects, 0);
+}
+
+// By the inline path, and by threads that are new to the pool.
+TEST(object_stress, ends_a_pool_while_threads_put_the_last_of_its_objects) {
+  testing::internal::CaptureStderr();  // pools say that objects are out
+  constexpr int rounds = CISTERN_ASAN || CISTERN_TSAN ? 500 : 3000;
+  for (int round = 0; round < rounds; ++round) {
+    std::optional<object_pool<owned>> pool(std::in_place, object_pool_options{.name = "ending"});
+    std::atomic<int> ready{0};
+    std::vector<std::thread> putters;
+    for (int putter = 0; putter < 2; ++putter) {
+      std::vector<pooled<owned>> given;
+      for (int i = 0; i < putter; ++i) given.push_back(pool->get());
+      putters.emplace_back([&ready, &pool, held = std::move(given)]() mutable {
+        for (int i = 0; i < 3; ++i) held.push_back(pool->get());
+        ++ready;
+        while (ready != 3) std::this_thread::yield();
+        held.clear();
+      });
+    }
+    while (ready != 2) std::this_thread::yield();
+    ++ready;
+    pool.reset();
+    for (std::thread& each : putters) each.join();
+  }
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("pool \"ending\""), std::string::npos) << "none ended with objects out";
+  ageing_clock::process().tick();  // has pools that have ended be visited
+  EXPECT_EQ(objects, 0);
+  EXPECT_EQ(wrong, 0u);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ namespace cistern::inline v0 {
 /// Threads: all functions from any, also in thread-local and static destructors, and in the child of a fork. What
 /// happened before a put happens before what follows the get that hands the block out next. Lifetime: the upstream
 /// outlives it. When it ends, blocks that are out are reported (options: at_end); their memory stays, and buffers and
-/// allocators may still put them, though not while the destructor runs.
+/// allocators may still put them, also while the destructor runs.
 ///
 /// Complexity: O(1); a get or put takes a block from this thread's magazine or adds it there (about 1 ns each on a
 /// 2020s machine, perf/pools/bucket_pool_bench.cpp), takes a lock once in up to 62, and calls the upstream for chunks.
