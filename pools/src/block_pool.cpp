@@ -105,6 +105,7 @@ void* pool_state::get_cached(thread_cache& cache, std::size_t step) noexcept {
     thread_cache::bin& bin = cache.bin_of(step);
     loaded now = of(bin);
     if (now.empty()) {
+      cache.shelf_of(step).forget();
       std::swap(now, cache.shelf_of(step).spare);
       if (now.empty()) {
         refilled = true;
@@ -126,20 +127,18 @@ void* pool_state::get_cached(thread_cache& cache, std::size_t step) noexcept {
 bool pool_state::refill(loaded& now, thread_cache::shelf& own, class_center& from) noexcept {
   if (magazine* const full = own.more.full.pop()) {
     own.more.fewest = std::min(own.more.fewest, own.more.full.size);
-    if (now.has_magazine()) give_empty(*magazine::of(now.top));
+    if (now.has_magazine()) give_empty(*magazine::of(now.top), from);
     now = from.of(*full);
     return true;
   }
   if (magazine* const full = from.take()) {
-    if (options_.max_idle_bytes != memory_budget::unlimited)
-      idle_bytes_.fetch_sub(full->stored() * from.geometry().stride, std::memory_order_relaxed);
-    if (now.has_magazine()) give_empty(*magazine::of(now.top));
+    if (now.has_magazine()) give_empty(*magazine::of(now.top), from);
     now = from.of(*full);
     return true;
   }
   if (is_for_objects()) return false;  // in spans there are none
   loaded& any = now.has_magazine() ? now : own.spare;
-  magazine* const into = any.has_magazine() ? magazine::of(any.top) : take_empty();
+  magazine* const into = any.has_magazine() ? magazine::of(any.top) : take_empty(from);
   if (into == nullptr) return false;
   any = loaded::nothing();
   now = from.fill(*into);
@@ -220,6 +219,7 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
     class_center& to = center(step);
     loaded now = of(cache.bin_of(step));
     if (magazine::full(now.top)) {
+      cache.shelf_of(step).forget();
       loaded& spare = cache.shelf_of(step).spare;
       if (now.has_magazine() && now.count() < to.geometry().capacity) {
         // A visitor has taken from below: down to there.
@@ -251,13 +251,12 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
 // was, or has none.
 void pool_state::flush(loaded& now, thread_cache::shelf& own, class_center& to) noexcept {
   loaded& spare = own.spare;
-  magazine* into = take_empty();
+  magazine* into = take_empty(to);
   if (into == nullptr && is_for_objects()) return;
-  const bool keeps = into != nullptr && own.more.full.size < to.geometry().stashed &&
-                     options_.max_idle_bytes == memory_budget::unlimited;
+  const bool keeps = into != nullptr && own.more.full.size < to.geometry().stashed && !limits_idle();
   if (spare.has_magazine()) {
     magazine* const full = magazine::of(spare.top);
-    if (into == nullptr) {  // no memory for another one: this one's blocks go to their spans
+    if (into == nullptr) {  // no room for another one: this one's blocks go to their spans
       to.dissolve(spare);
       into = full;
     } else if (keeps) {
@@ -279,16 +278,8 @@ void pool_state::put_uncached(void* block, std::size_t step) noexcept {
 }
 
 void pool_state::give_to_depot(magazine& with, const loaded& blocks, class_center& to) noexcept {
-  const std::size_t bytes = blocks.count() * to.geometry().stride;
-  if (options_.max_idle_bytes != memory_budget::unlimited &&
-      idle_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes > options_.max_idle_bytes) {
-    idle_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-    to.dissolve(blocks);
-    give_empty(with);
-  } else {
-    with.set_stored(blocks.count());
-    to.give(&with);
-  }
+  with.set_stored(blocks.count());
+  to.give(&with);
   tell_waiters();
 }
 
@@ -298,18 +289,40 @@ void pool_state::tell_waiters() noexcept {
   sync::unpark_one(came_back_);
 }
 
-magazine* pool_state::take_empty() noexcept {
+bool pool_state::count_room(const class_center& of_blocks) noexcept {
+  if (!limits_idle()) return true;
+  const std::size_t room = of_blocks.geometry().capacity * of_blocks.geometry().stride;
+  if (idle_bytes_.fetch_add(room, std::memory_order_relaxed) + room <= options_.max_idle_bytes) return true;
+  idle_bytes_.fetch_sub(room, std::memory_order_relaxed);
+  return false;
+}
+
+void pool_state::uncount_room(const class_center& of_blocks) noexcept {
+  if (!limits_idle()) return;
+  idle_bytes_.fetch_sub(of_blocks.geometry().capacity * of_blocks.geometry().stride, std::memory_order_relaxed);
+}
+
+magazine* pool_state::take_empty(class_center& for_blocks) noexcept {
+  if (!count_room(for_blocks)) return nullptr;
   {
     const std::scoped_lock lock(empties_mutex_);
     magazine* const taken = empties_.pop();
     fewest_empties_ = std::min(fewest_empties_, empties_.size);
     if (taken != nullptr) return taken;
   }
-  void* const made = magazine_center().take_block();
-  return made != nullptr ? reinterpret_cast<magazine*>(class_center::unmarked(made)) : nullptr;
+  if (void* const made = magazine_center().take_block())
+    return reinterpret_cast<magazine*>(class_center::unmarked(made));
+  uncount_room(for_blocks);
+  return nullptr;
 }
 
-void pool_state::give_empty(magazine& gone) noexcept {
+void pool_state::free_magazine(magazine& gone, class_center& of_blocks) noexcept {
+  uncount_room(of_blocks);
+  magazine_center().give_block(&gone);
+}
+
+void pool_state::give_empty(magazine& gone, class_center& of_blocks) noexcept {
+  uncount_room(of_blocks);
   const std::scoped_lock lock(empties_mutex_);
   empties_.push(&gone);
 }

@@ -93,7 +93,8 @@ bool pool_state::raise_limits(thread_cache& cache, bool all, bool& left) noexcep
     thread_cache::shelf& shelf = cache.shelf_of(step);
     const loaded now = of(bin);
     const std::uint64_t gets = bin.gets.load(std::memory_order_relaxed);
-    const bool still = all || objects_.by_each || (shelf.seen.top == now.top && shelf.seen.gets == gets);
+    const bool still =
+        all || objects_.by_each || is_rare(center(step)) || (shelf.seen.top == now.top && shelf.seen.gets == gets);
     shelf.seen = {now.top, gets};
     bin.claimed = nullptr;
     stash& own = shelf.more;
@@ -150,7 +151,7 @@ bool pool_state::take_bin(thread_cache::bin& bin, class_center& to, bool all) no
     to.dissolve({from, end});
   } else {
     end = end_of_stale(from, end, all);
-    magazine* const into = end != from ? take_empty() : nullptr;
+    magazine* const into = end != from ? take_empty(to) : nullptr;
     if (into != nullptr)
       leave(*into, {from, end});
     else
@@ -165,18 +166,18 @@ bool pool_state::take_bin(thread_cache::bin& bin, class_center& to, bool all) no
 bool pool_state::dissolve(magazine& gone, const loaded& blocks, class_center& to, bool all) noexcept {
   if (!is_for_objects()) {
     to.dissolve(blocks);
-    magazine_center().give_block(&gone);
+    free_magazine(gone, to);
     return false;
   }
   void** const end = end_of_stale(blocks.limit, blocks.top, all);
   if (end == blocks.top) {
     if (blocks.empty())
-      magazine_center().give_block(&gone);
+      free_magazine(gone, to);
     else
       leave(gone, blocks);
     return false;
   }
-  magazine* const into = end != blocks.limit ? take_empty() : nullptr;
+  magazine* const into = end != blocks.limit ? take_empty(to) : nullptr;
   void** from = blocks.limit;
   if (into != nullptr) {
     leave(*into, {from, end});
@@ -202,10 +203,8 @@ bool pool_state::dissolve_depots(bool all) noexcept {
   bool left = false;
   for (std::size_t i = 0; i < class_count(); ++i) {
     class_center& of = centers_[i];
-    magazine_stack idle = of.take_idle(all || objects_.by_each), kept;
+    magazine_stack idle = of.take_idle(all || objects_.by_each || is_rare(of)), kept;
     while (magazine* const gone = idle.pop()) {
-      if (options_.max_idle_bytes != memory_budget::unlimited)
-        idle_bytes_.fetch_sub(gone->stored() * of.geometry().stride, std::memory_order_relaxed);
       if (dissolve(*gone, of.of(*gone), of, all)) kept.push(gone);
     }
     left |= kept.size != 0;

@@ -97,7 +97,7 @@ void pool_state::free_cache(thread_cache& cache) noexcept {
   for_each_step([&](std::size_t step) {
     past_gets_[class_at_[step]] += cache.bin_of(step).gets.load(std::memory_order_relaxed);
     for (const loaded& each : {of(cache.bin_of(step)), cache.shelf_of(step).spare})
-      if (each.has_magazine()) give_empty(*magazine::of(each.limit));
+      if (each.has_magazine()) give_empty(*magazine::of(each.limit), center(step));
   });
   source_.deallocate(&cache, thread_cache::bytes_for(bins_, steps_), alignof(thread_cache));
 }

@@ -229,7 +229,7 @@ void* pool_state::from_depot() noexcept {
   objects_.uncached_hits.fetch_add(1, std::memory_order_relaxed);
   taken->set_stored(blocks.count());
   if (blocks.empty())
-    give_empty(*taken);
+    give_empty(*taken, from);
   else
     from.give_back(taken);
   return block;
@@ -260,7 +260,7 @@ void* pool_state::take_from_others(thread_cache* mine, bool thoroughly) noexcept
   magazine& holder = *magazine::of(stolen.top);
   void* const block = *--stolen.top;
   if (stolen.empty()) {
-    give_empty(holder);
+    give_empty(holder, center(0));
     return block;
   }
   loaded left = stolen;
@@ -268,7 +268,8 @@ void* pool_state::take_from_others(thread_cache* mine, bool thoroughly) noexcept
     const std::scoped_lock lock(mine->lock);
     thread_cache::bin& bin = mine->bin_of(0);
     if (const loaded before = of(bin); before.empty()) {
-      if (before.has_magazine()) give_empty(*magazine::of(before.limit));
+      if (before.has_magazine()) give_empty(*magazine::of(before.limit), center(0));
+      mine->shelf_of(0).forget();
       set(bin, stolen);
       left = loaded::nothing();
     }
@@ -297,13 +298,13 @@ loaded pool_state::steal_from(thread_cache& other, bool whole_magazines) noexcep
   }
   const loaded now = of(bin);
   if (now.empty()) return loaded::nothing();
-  magazine* const into = take_empty();
+  magazine* const into = take_empty(to);
   if (into == nullptr) return loaded::nothing();
   void** const half = now.limit + (now.count() + 1) / 2;
   bin.limit.store(half, std::memory_order_relaxed);  // [b] before the heavy fence
   if (light_ && !asymmetric_fence::heavy_fence()) {
     bin.limit.store(now.limit, std::memory_order_relaxed);
-    give_empty(*into);
+    give_empty(*into, to);
     return loaded::nothing();
   }
   void** const top = bin.top.load(std::memory_order_acquire);  // [d] pairs with [c]
@@ -311,7 +312,7 @@ loaded pool_state::steal_from(thread_cache& other, bool whole_magazines) noexcep
   void** const bottom = into->bottom(to.geometry().capacity);
   const loaded stolen{bottom, std::copy(now.limit, end, bottom)};
   bin.limit.store(end, std::memory_order_relaxed);
-  if (stolen.empty()) give_empty(*into);
+  if (stolen.empty()) give_empty(*into, to);
   return stolen;
 }
 
@@ -419,7 +420,7 @@ void pool_state::drop_leaving(std::size_t least) noexcept {
     from.dissolve(blocks);
     objects_.total.fetch_sub(count, std::memory_order_relaxed);
     objects_.moving.fetch_sub(count, std::memory_order_relaxed);
-    magazine_center().give_block(gone);
+    free_magazine(*gone, from);
     tell_waiters();
   }
 }
@@ -435,7 +436,7 @@ void pool_state::keep_least(std::size_t least) noexcept {
     const std::size_t stay = std::min(blocks.count(), least - idle);
     objects_.moving.fetch_sub(blocks.count(), std::memory_order_relaxed);
     idle += stay;
-    if (magazine* const into = stay != blocks.count() ? take_empty() : nullptr) {
+    if (magazine* const into = stay != blocks.count() ? take_empty(to) : nullptr) {
       leave(*into, {blocks.limit, blocks.top - stay});
       std::copy(blocks.top - stay, blocks.top, blocks.limit);
       kept->set_stored(stay);

@@ -253,9 +253,11 @@ void pool_state::destroy() noexcept {
   std::pmr::memory_resource* const upstream = source_.resource();
   const object_type type = type_;
   void* const hooks = hooks_;
+  const companion with = companion_;
   this->~pool_state();
   upstream->deallocate(this, sizeof(pool_state), alignof(pool_state));
   if (type.free_hooks != nullptr) type.free_hooks(hooks);
+  if (with.free != nullptr) with.free(with.what);
 }
 
 std::size_t pool_state::live_blocks() noexcept {

@@ -54,6 +54,15 @@ class pool_state final : public object_store, private ager {
     pool_state& of_;
   };
 
+  /// What goes with the pool itself, with the last of its blocks. Before the pool is used.
+  struct companion {
+    void* what;
+    void (*free)(void* what) noexcept;
+  };
+  void set_companion(const companion& with) noexcept { companion_ = with; }
+  /// Blocks above that leave at the next tick, used or not.
+  void set_common(std::size_t bytes) noexcept { common_bytes_.store(bytes, std::memory_order_relaxed); }
+
   // A pool that has ended, found in the list of pools.
   bool has_ended() const noexcept { return ended_.load(std::memory_order_relaxed); }
   /// False when it is on its way out. With the list locked; visit() has to follow.
@@ -173,8 +182,13 @@ class pool_state final : public object_store, private ager {
   void give_to_depot(magazine& with, const loaded& blocks, class_center& to) noexcept;
   static loaded of(const thread_cache::bin& bin) noexcept;
   static void set(thread_cache::bin& bin, const loaded& to) noexcept;
-  magazine* take_empty() noexcept;
-  void give_empty(magazine& gone) noexcept;
+  // Magazines for blocks of this class, and back from it: their room counts as idle bytes, full or not.
+  magazine* take_empty(class_center& for_blocks) noexcept;
+  void give_empty(magazine& gone, class_center& of_blocks) noexcept;
+  void free_magazine(magazine& gone, class_center& of_blocks) noexcept;
+  bool count_room(const class_center& of_blocks) noexcept;
+  void uncount_room(const class_center& of_blocks) noexcept;
+  bool limits_idle() const noexcept { return options_.max_idle_bytes != memory_budget::unlimited; }
   void something_is_idle() noexcept;
   sync::clock::time_point wait_deadline() const noexcept;
   bool wait_a_little(sync::clock::time_point deadline) noexcept;
@@ -191,6 +205,9 @@ class pool_state final : public object_store, private ager {
   bool is_empty(thread_cache& cache) noexcept;
   bool dissolve_depots(bool all) noexcept;
   void shrink_empties(bool all) noexcept;
+  bool is_rare(const class_center& blocks) const noexcept {
+    return blocks.geometry().stride > common_bytes_.load(std::memory_order_relaxed);
+  }
   bool puts_may_come() noexcept;
 
   void* get_guarded(std::size_t bytes, std::size_t alignment) noexcept;
@@ -324,7 +341,9 @@ class pool_state final : public object_store, private ager {
   object_part objects_;
 
   sync::atomic<std::uint64_t> guard_countdown_{0};
-  sync::atomic<std::size_t> idle_bytes_{0};  // in the depot; counted only where there is a limit
+  companion companion_{};
+  sync::atomic<std::size_t> common_bytes_{SIZE_MAX};
+  sync::atomic<std::size_t> idle_bytes_{0};  // room in magazines with blocks; counted only where there is a limit
   sync::atomic<bool> ended_{false};          // nobody begins to use its cache any more
   static constexpr std::uint64_t over = std::uint64_t{1} << 62;
   sync::atomic<std::uint64_t> shares_{0};     // and `over`, once nothing is out of a pool that has ended: see let_go()

@@ -393,7 +393,7 @@ void session::check_statistics() {
     require(now.taken + own_bytes_ == memory_.live_bytes(), "what is taken is counted");
   require(now.taken <= kind_.options.max_bytes, "max_bytes is kept");
   require(now.high_water >= now.taken, "the high water is no lower");
-  require(now.cached_depot <= kind_.options.max_idle_bytes, "max_idle_bytes is kept");
+  require(now.cached_threads + now.cached_depot <= kind_.options.max_idle_bytes, "max_idle_bytes is kept");
   if (!kind_.counts_exactly()) return;
   std::map<std::size_t, std::size_t> live;
   std::size_t large = 0;

@@ -46,6 +46,22 @@ TEST(object_ageing, keeps_what_is_used_between_ticks) {
   }
 }
 
+// A magazine that only puts have filled looks as the one before it, with as many gets.
+TEST(object_ageing, keeps_what_was_put_since_the_last_tick_though_as_much_lay_there_before) {
+  ageing_clock clock;
+  object_pool<counted> pool(with(clock, object_ageing::working_set));
+  for (const std::size_t count : {1u, 62u, 124u}) {
+    pool.clear();
+    pool.warm(count);
+    clock.tick();
+    clock.tick();
+    EXPECT_EQ(counted::there, 0) << count;
+    pool.warm(count);
+    clock.tick();
+    EXPECT_EQ(counted::there, static_cast<int>(count));
+  }
+}
+
 // The top of a magazine is used, what lies below is not.
 TEST(object_ageing, lets_each_object_leave_by_itself) {
   ageing_clock clock;

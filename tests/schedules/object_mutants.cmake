@@ -31,7 +31,7 @@ schedules_mutant(thief_that_leaves_what_it_took FILE pools/pool_objects.cpp
 schedules_mutant(thief_that_leaves_the_spare_it_took FILE pools/pool_objects.cpp
                  TEXT [[return shelf.spare.empty() ? loaded::nothing() : std::exchange(shelf.spare, loaded::nothing());]]
                  BECOMES [[if (shelf.spare.empty()) return loaded::nothing();
-    void** const bottom = take_empty()->bottom(to.geometry().capacity);
+    void** const bottom = take_empty(to)->bottom(to.geometry().capacity);
     return {bottom, std::copy(shelf.spare.limit, shelf.spare.top, bottom)};]]
                  TEST object_schedules.keep_each_object_in_one_place_as_two_thieves_come_to_an_owner
                  FAILS "(two hold one object|an object was .*|another wrote to an object|fatal: .*)")

@@ -56,13 +56,13 @@ schedules_mutant(depot_that_is_looked_at_without_its_lock FILE pools/class_cente
                  FAILS ".*")
 schedules_mutant(flush_that_drops_the_spare FILE pools/block_pool.cpp
                  TEXT [[give_to_depot(*full, spare, to);]]
-                 BECOMES [[give_empty(*full);]]
+                 BECOMES [[give_empty(*full, to);]]
                  TEST pool_schedules.carry_blocks_from_a_consumer_to_a_producer_through_the_depot
                  FAILS "a block was lost")
 schedules_mutant(refill_that_leaves_its_magazine_in_two_places FILE pools/block_pool.cpp
-                 TEXT [[magazine* const into = any.has_magazine() ? magazine::of(any.top) : take_empty();]]
-                 BECOMES [[magazine* const into = any.has_magazine() ? magazine::of(any.top) : take_empty();
-  if (any.has_magazine()) give_empty(*into);]]
+                 TEXT [[magazine* const into = any.has_magazine() ? magazine::of(any.top) : take_empty(from);]]
+                 BECOMES [[magazine* const into = any.has_magazine() ? magazine::of(any.top) : take_empty(from);
+  if (any.has_magazine()) give_empty(*into, from);]]
                  TEST pool_schedules.keep_each_block_in_one_place_as_a_ticker_visits
                  FAILS ".*")
 schedules_mutant(dissolve_that_forgets_a_block FILE pools/class_center.cpp

@@ -154,8 +154,9 @@ class object_pool {
     return made;
   }
 
-  void clear() noexcept { store_->clear(); }  ///< destroys all that is idle
-  void trim() noexcept { store_->trim(); }    ///< the same, and gives the memory back
+  /// Destroys all that is idle. Where there is no memory for a magazine, some may stay until the next tick.
+  void clear() noexcept { store_->clear(); }
+  void trim() noexcept { store_->trim(); }  ///< the same, and gives the memory back
   /// Destroys all that is idle, and what is put from now on; a get throws pool_closed, also one that waits. Handles may
   /// be destroyed as before.
   void close() noexcept { store_->close(); }

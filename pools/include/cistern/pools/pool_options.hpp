@@ -55,11 +55,12 @@ struct pool_options {
   /// is fail, a get that finds the budget spent ticks the clock on its own thread, so that others give back what is
   /// idle.
   memory_budget* budget = nullptr;
-  /// The most that may lie idle in the depot, in bytes; what comes above goes back into spans at once, and threads keep
-  /// no full magazines to themselves (else 1 MiB of them at most for each class). Magazines of threads come on top: two
-  /// of 128 KiB at most for each class that a thread uses (for classes above 64 KiB: of two blocks). Classes that are
-  /// wider than those of four_per_doubling have two magazines for each of its classes that they span, which share the
-  /// 128 KiB, but hold a block at least.
+  /// The most that may lie idle in magazines, of threads and in the depot, in bytes; what comes above goes back into
+  /// spans at once. Counted by the room in magazines that are in use, full or not; a thread has two of 128 KiB at most
+  /// for each class that it uses (for classes above 64 KiB: of two blocks; above 1 MiB: of one), and keeps no full ones
+  /// to itself where there is a limit (else 1 MiB of them at most for each class). Classes that are wider than those of
+  /// four_per_doubling have two magazines for each of its classes that they span, which share the 128 KiB, but hold a
+  /// block at least.
   std::size_t max_idle_bytes = memory_budget::unlimited;
   when_full full = when_full::evict;
   std::chrono::nanoseconds max_wait = std::chrono::seconds(1);  ///< for when_full::wait, each call

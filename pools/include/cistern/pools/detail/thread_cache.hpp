@@ -45,11 +45,14 @@ struct alignas(128) thread_cache {
     // Guarded by lock.
     loaded spare;  // full or empty, but for what a thread left behind
     stash more;
-    // Guarded by the pool's mutex of caches: the bin at the last tick.
+    // The bin at the last tick.
     struct glimpse {
       void** top;
       std::uint64_t gets;
     } seen;
+
+    /// As the bin gets another magazine, which puts alone may fill to the same top: that is no standing still.
+    void forget() noexcept { seen.top = nullptr; }
   };
 
   mutex lock;  // visitors', and the owner's when it changes magazines
