@@ -8,7 +8,8 @@ namespace cistern::inline v0 {
 
 class epoch_slot;
 
-/// All that cistern keeps in thread-local storage: one block of at most 64 bytes, constant-initialised, trivially
+/// All that cistern keeps in thread-local storage, but for a few words of the pools (detail/thread_seat.hpp,
+/// detail/buffer_home.hpp): one block of at most 64 bytes, constant-initialised, trivially
 /// destructible, in initial-exec storage, so that reading it is one instruction and it can be read at any moment of a
 /// thread's life. Reached through sync::words(); filled by thread_registry.
 struct thread_words {

@@ -136,8 +136,8 @@ struct object_access {
 /// a hook throws as the destructor puts it is counted (object_pool_statistics::failed) and goes no further; put()
 /// passes it on. In either case the object is destroyed.
 ///
-/// Threads: one at a time, and any may destroy it. Lifetime: it may outlive its pool; then the object is destroyed as it
-/// is put.
+/// Threads: one at a time, and any may destroy it. Lifetime: it may outlive its pool; then the object is destroyed as
+/// it is put.
 template <class T, class Hooks = no_hooks<T>>
 class [[nodiscard]] pooled {
   using access = detail::object_access<T, Hooks>;
