@@ -87,7 +87,7 @@ pool_state* next_to_visit(std::uint32_t below) noexcept {
   for (;;) {
     pool_state* found = nullptr;
     for (pool_state* at = first; at != nullptr; at = at->next_pool)
-      if (at->has_ended() && at->number() < below && (found == nullptr || at->number() > found->number())) found = at;
+      if (at->is_left() && at->number() < below && (found == nullptr || at->number() > found->number())) found = at;
     if (found == nullptr || found->prepare_visit()) return found;
     below = found->number();
   }

@@ -210,6 +210,7 @@ void pool_state::close() noexcept {
   evict();
   if (is_over()) return;
   report_blocks_out();
+  is_left_.store(true, std::memory_order_relaxed);
   something_is_idle();
 }
 
@@ -228,7 +229,6 @@ void pool_state::let_go() noexcept {
 }
 
 bool pool_state::prepare_visit() noexcept {
-  if (!has_ended()) return false;
   if (shares_.fetch_add(1, std::memory_order_relaxed) != over) return true;
   shares_.fetch_sub(1, std::memory_order_relaxed);
   return false;

@@ -65,7 +65,9 @@ class pool_state final : public object_store, private ager {
 
   // A pool that has ended, found in the list of pools.
   bool has_ended() const noexcept { return ended_.load(std::memory_order_relaxed); }
-  /// False when it is on its way out. With the list locked; visit() has to follow.
+  /// Blocks were out as it ended. Else its destructor frees it, and nobody visits it: its upstream may go at once.
+  bool is_left() const noexcept { return is_left_.load(std::memory_order_relaxed); }
+  /// Of one that is left. False when it is on its way out. With the list locked; visit() has to follow.
   bool prepare_visit() noexcept;
   /// Gives back what has come into its magazines since it ended, and itself if nothing is out any more. False for one
   /// that has been visited often enough.
@@ -345,6 +347,7 @@ class pool_state final : public object_store, private ager {
   sync::atomic<std::size_t> common_bytes_{SIZE_MAX};
   sync::atomic<std::size_t> idle_bytes_{0};  // room in magazines with blocks; counted only where there is a limit
   sync::atomic<bool> ended_{false};          // nobody begins to use its cache any more
+  sync::atomic<bool> is_left_{false};
   static constexpr std::uint64_t over = std::uint64_t{1} << 62;
   sync::atomic<std::uint64_t> shares_{0};     // and `over`, once nothing is out of a pool that has ended: see let_go()
   sync::atomic<std::uint32_t> visits_{0};     // since it ended

@@ -143,3 +143,8 @@ schedules_mutant(visitor_of_a_pool_on_its_way_out FILE pools/pool_state.cpp
                  BECOMES "  return false;"
                  TEST pool_schedules.end_while_the_last_blocks_are_put
                  FAILS ".*")
+schedules_mutant(visitor_of_a_pool_that_is_about_to_be_freed FILE pools/pool_list.cpp
+                 TEXT [[at->is_left()]]
+                 BECOMES [[at->has_ended()]]
+                 TEST pool_schedules.end_while_threads_end_that_have_used_the_pool
+                 FAILS ".*")

@@ -150,10 +150,17 @@ TEST(pool_schedules, end_while_threads_end_that_have_used_the_pool) {
         working.fetch_sub(1);
       });
     s.spawn([&] { scene.tick(); });
+    sync::atomic<bool> ended = false;
     s.spawn([&] {
       while (working.load() != 0) sync::spin_pause();
       scene.end();
+      scene.require_upstream_has_all();  // which may go now
+      ended.store(true);
     });
+    if (s.choose(2) == 0)
+      s.spawn([&] {
+        for (; !ended.load(); sync::spin_pause()) cistern::detail::pool_list::visit_ended();
+      });
     s.run();
     scene.require_upstream_has_all();
   }));
