@@ -173,7 +173,10 @@ std::size_t buffer_pool_core::pinned() noexcept {
 }  // namespace detail
 
 byte_buffer_pool::byte_buffer_pool(const byte_buffer_pool_options& options)
-    : core_(detail::buffer_pool_core::make(options)), home_(&core_->own_home()), resource_(&core_->blocks()) {}
+    : core_(detail::buffer_pool_core::make(options)),
+      home_(&core_->own_home()),
+      hinted_(&core_->hinted_home()),
+      resource_(&core_->blocks()) {}
 
 byte_buffer_pool::~byte_buffer_pool() { core_->end(); }
 
@@ -182,16 +185,8 @@ byte_buffer_pool& byte_buffer_pool::process() {
   return *pool;
 }
 
-byte_buffer byte_buffer_pool::get(std::size_t capacity) {
+byte_buffer byte_buffer_pool::get_slow(detail::buffer_home& home, std::size_t capacity) {
   bucket_pool& blocks = core_->blocks();
-  void* const block = blocks.allocate(capacity);
-  return {static_cast<std::byte*>(block), std::max(capacity, blocks.usable_size(block)), resource_,
-          core_->hinted_home()};
-}
-
-byte_buffer byte_buffer_pool::get_slow(detail::buffer_home& home) {
-  bucket_pool& blocks = core_->blocks();
-  const std::size_t capacity = home.usual_bytes();
   void* const block = blocks.allocate(capacity);
   return {static_cast<std::byte*>(block), std::max(capacity, blocks.usable_size(block)), resource_, home};
 }

@@ -64,7 +64,12 @@ class CISTERN_EXPORT byte_buffer_pool {
   /// An empty buffer with the capacity that is usual.
   byte_buffer get() { return get_from(*home_); }
   /// With room for so many bytes, in the smallest class that has it. Teaches the pool nothing.
-  byte_buffer get(std::size_t capacity);
+  byte_buffer get(std::size_t capacity) {
+    const std::size_t step = detail::size_step::of(capacity);
+    if (void* const block = hinted_->pool().try_get(step)) [[likely]]
+      return {static_cast<std::byte*>(block), hinted_->pool().stride(step), resource_, *hinted_};
+    return get_slow(*hinted_, capacity);
+  }
 
   /// A place in the program with buffers of its own kind, which has its own usual capacity. Of all sites of a pool that
   /// are made at one place of the source (or with one name) there is one: so it may be a local variable.
@@ -100,12 +105,12 @@ class CISTERN_EXPORT byte_buffer_pool {
     const std::size_t step = home.usual_step();
     if (void* const block = home.pool().try_get(step)) [[likely]]
       return {static_cast<std::byte*>(block), home.pool().stride(step), resource_, home};
-    return get_slow(home);
+    return get_slow(home, home.usual_bytes());
   }
-  byte_buffer get_slow(detail::buffer_home& home);
+  byte_buffer get_slow(detail::buffer_home& home, std::size_t capacity);
 
   detail::buffer_pool_core* core_;
-  detail::buffer_home* home_;
+  detail::buffer_home *home_, *hinted_;  // of gets without a site; those with a hint
   std::pmr::memory_resource* resource_;
 };
 
