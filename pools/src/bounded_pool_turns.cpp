@@ -14,7 +14,6 @@
 // Orders: [i] release in serve() <-> acquire in sleep() [j]: what the waiter is given. All else by the mutex.
 #include "bounded_state.hpp"
 #include <cistern/allocators/background_reclaimer.hpp>
-#include <cistern/allocators/detail/raise.hpp>
 #include <cistern/allocators/poison.hpp>
 
 #include <mutex>
@@ -167,7 +166,7 @@ void bounded_state::add_to_total(bool extra) noexcept {
   const std::size_t total = total_.load(std::memory_order_relaxed) + 1;
   total_.store(total, std::memory_order_relaxed);
   if (extra) ++extras_;
-  raise(most_, total);
+  if (total > most_.load(std::memory_order_relaxed)) most_.store(total, std::memory_order_relaxed);
 }
 
 // Memory for an item that is counted already.

@@ -16,30 +16,27 @@ constinit thread_local sampling sampling::own;
 namespace {
 
 constexpr std::size_t smallest_usual = 64;
-constexpr double fewest = 32;  // uses that tell something
+constexpr std::uint32_t fewest = 32;  // samples that tell something
 
 }  // namespace
 
-bool size_histogram::fold() noexcept {
-  double fresh = 0;
-  for (const auto& each : fresh_) fresh += static_cast<double>(each.load(std::memory_order_relaxed));
-  if (fresh < fewest) return false;
+void size_histogram::fold() noexcept {
   uses_ = 0;
   for (std::size_t i = 0; i < count; ++i) {
     past_[i] = past_[i] / 2 + static_cast<double>(fresh_[i].exchange(0, std::memory_order_relaxed));
     if (past_[i] < 1.0 / 1024) past_[i] = 0;
     uses_ += past_[i];
   }
-  return true;
 }
 
 std::size_t size_histogram::quantile(double part) const noexcept {
   double uses = 0;
-  for (std::size_t i = 0; i < count; ++i) {
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < count && (uses == 0 || uses < part * uses_); ++i) {
     uses += past_[i];
-    if (past_[i] != 0 && uses >= part * uses_) return steps::size_of(i);
+    if (past_[i] != 0) found = steps::size_of(i);
   }
-  return 0;
+  return found;
 }
 
 // Were it the quantile alone, then one large use in ten and not in eleven would make all blocks large.
@@ -58,24 +55,29 @@ std::size_t size_histogram::usual(double part) const noexcept {
   return found;
 }
 
-std::vector<learnt_sizes::bar> size_histogram::bars() const {
+std::vector<learnt_sizes::bar> size_histogram::bars_of(const weights& past) {
   std::vector<learnt_sizes::bar> all;
   for (std::size_t i = 0; i < count; ++i)
-    if (past_[i] != 0) all.push_back({steps::size_of(i), past_[i]});
+    if (past[i] != 0) all.push_back({steps::size_of(i), past[i]});
   return all;
 }
 
 void size_histogram::set(const std::vector<learnt_sizes::bar>& bars) noexcept {
+  constexpr double most = 1 << 20;  // uses, so that what comes next counts soon
+  double all = 0;
+  for (const learnt_sizes::bar& each : bars) all += std::min(each.uses, most);
+  const double scale = all > most ? most / all : 1;
   past_.fill(0);
   uses_ = 0;
   for (const learnt_sizes::bar& each : bars) {
-    past_[steps::index_up(std::min(each.bytes, largest))] += each.uses;
-    uses_ += each.uses;
+    const double uses = std::min(each.uses, most) * scale;
+    past_[steps::index_up(std::min(each.bytes, largest))] += uses;
+    uses_ += uses;
   }
 }
 
-buffer_home::buffer_home(std::string name, block_pool& pool, const limits& within) noexcept
-    : name_(std::move(name)), pool_(pool), within_(within) {
+buffer_home::buffer_home(std::string name, const source_site& from, block_pool& pool, const limits& within) noexcept
+    : name_(std::move(name)), from_(from), pool_(pool), within_(within) {
   publish(within.initial, 0);
 }
 
@@ -93,8 +95,7 @@ void buffer_home::sample(std::size_t used) noexcept {
   const std::uint32_t seen = samples_.fetch_add(1, std::memory_order_relaxed) + 1;
   own.random = own.random * 1664525 + 1013904223;  // the generator of "Numerical Recipes"
   own.weight = own.left = seen < all_until ? 1 : 1 + (own.random >> 16) % (2 * one_in - 1);
-  const bool enough = seen == first_lesson ? !knows_.load(std::memory_order_relaxed) : seen == most_in_an_epoch;
-  if (!enough) return;
+  if (seen < (knows_.load(std::memory_order_relaxed) ? most_in_an_epoch : first_lesson)) return;
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (lock.owns_lock()) learn_locked();
 }
@@ -105,15 +106,34 @@ void buffer_home::learn() noexcept {
 }
 
 void buffer_home::learn_locked() noexcept {
-  samples_.store(0, std::memory_order_relaxed);
-  if (!used_.fold()) return;
+  const std::uint32_t fresh = samples_.exchange(0, std::memory_order_relaxed);
+  quiet_ = fresh != 0 ? 0 : quiet_ + 1;
+  seen_ += fresh;
+  if (seen_ < fewest) return;
+  seen_ = 0;
+  used_.fold();
   knows_.store(true, std::memory_order_relaxed);
   publish(used_.usual(within_.usual_part), used_.quantile(within_.kept_part));
 }
 
-learnt_sizes buffer_home::learnt() {
+std::size_t buffer_home::kept_now() noexcept {
+  constexpr std::uint32_t a_while = 8;  // looks
   const std::scoped_lock lock(mutex_);
-  return {.site = name_, .usual_capacity = usual_bytes(), .largest_kept = largest_kept(), .histogram = used_.bars()};
+  return quiet_ < a_while ? largest_kept() : 0;
+}
+
+learnt_sizes buffer_home::learnt() {
+  learnt_sizes all;
+  size_histogram::weights past;
+  {
+    const std::scoped_lock lock(mutex_);
+    all.usual_capacity = usual_bytes();
+    all.largest_kept = largest_kept();
+    past = used_.past();
+  }
+  all.site = name_;
+  all.histogram = size_histogram::bars_of(past);
+  return all;
 }
 
 void buffer_home::learn_from(const learnt_sizes& other) noexcept {

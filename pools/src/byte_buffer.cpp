@@ -6,6 +6,7 @@
 // by what was consumed; the block becomes larger where it lies; another block, of a multiple of the old one's size;
 // another one of just what is needed, when there is no memory for more. When there is no memory at all, moving what is
 // left must do, if it does.
+#include "pool_state.hpp"
 #include <cistern/allocators/backend_resource.hpp>
 #include <cistern/allocators/fatal.hpp>
 #include <cistern/pools/bucket_pool.hpp>
@@ -43,9 +44,12 @@ bucket_pool* as_pool(std::pmr::memory_resource* resource) noexcept {
   return typeid(*resource) == typeid(bucket_pool) ? static_cast<bucket_pool*>(resource) : nullptr;
 }
 
+bool has_ended(bucket_pool& pool) noexcept { return detail::pool_state::of(pool.core()).has_ended(); }
+
 // All of what the block holds, which is also the size to give it back with.
 memory allocate(std::pmr::memory_resource* resource, std::size_t bytes) {
   if (bucket_pool* const pool = as_pool(resource)) {
+    if (has_ended(*pool)) throw std::bad_alloc();  // of buffers that have outlived it
     void* const block = pool->allocate(bytes);
     return {static_cast<std::byte*>(block), std::max(bytes, pool->usable_size(block))};
   }
@@ -88,16 +92,28 @@ void byte_buffer::leave_home() noexcept {
   home_ = nullptr;
 }
 
+byte_buffer byte_buffer::with_same_home(std::size_t bytes) const {
+  if (home_ == nullptr) {
+    byte_buffer made(resource_);
+    made.reserve(bytes);
+    return made;
+  }
+  const memory block = allocate(resource_, bytes);
+  return {block.block, block.capacity, resource_, *home_};
+}
+
 void byte_buffer::deallocate() noexcept { deallocate_block(resource_, block_, capacity()); }
 
 byte_block byte_buffer::release() noexcept {
-  if (home_ != nullptr) leave_home();
+  const bool of_pool = home_ != nullptr;
+  if (of_pool) leave_home();
   byte_block block;
   block.capacity_ = capacity();
   block.size_ = size();
   block.block_ = std::exchange(block_, nullptr);
   block.data_ = std::exchange(begin_, nullptr);
   block.resource_ = resource_;
+  if (of_pool) resource_ = nullptr;
   end_ = limit_ = nullptr;
   most_used_ = 0;
   return block;
@@ -146,7 +162,7 @@ void byte_buffer::change_block(std::size_t wanted, std::size_t needed) {
 bool byte_buffer::try_extend(std::size_t wanted) noexcept {
   if (bucket_pool* const pool = as_pool(resource_)) {
     // Its large blocks are the upstream's, and may grow where they are; where not, it copies, but all of the block.
-    if (begin_ != block_ || capacity() <= pool->options().classes.largest()) return false;
+    if (begin_ != block_ || has_ended(*pool) || capacity() <= pool->options().classes.largest()) return false;
     const std::size_t bytes = size();
     void* const larger = pool->realloc(block_, wanted);
     if (larger == nullptr) return false;
@@ -181,13 +197,13 @@ void byte_buffer::move_to_front() noexcept {
 
 void byte_buffer::shrink_to_fit() noexcept {
   if (block_ == nullptr) return;
-  if (empty()) {
+  if (empty() && home_ == nullptr) {  // a home is for a block
     deallocate();
     block_ = begin_ = end_ = limit_ = nullptr;
     return;
   }
   try {
-    const memory fitting = allocate(resource_, size());
+    const memory fitting = allocate(resource_, std::max(size(), smallest));
     if (fitting.capacity < capacity())
       put_into(fitting.block, fitting.capacity);
     else

@@ -5,6 +5,7 @@
 // What was read must not be lost when memory ends, so the memory is there before the system call: the room of the
 // buffer, and behind it a spare block that could take the buffer's bytes and all that is read. If what overflows into
 // that fills much of it, the buffer goes on with the spare block; else with one that fits, if there is memory.
+#include "pool_state.hpp"
 #include <cistern/allocators/backend_resource.hpp>
 #include <cistern/pools/bucket_pool.hpp>
 #include <cistern/pools/byte_buffer_io.hpp>
@@ -31,11 +32,18 @@ struct detail::byte_buffer_io {
   static transfer read_some(int descriptor, byte_buffer& into, std::size_t most) noexcept;
   static transfer read_with_spare(int descriptor, byte_buffer& into, std::size_t most, byte_buffer& spare) noexcept;
 
-  // Whether a block that is given back costs nothing: of a monotonic resource it would be lost.
-  static bool has_spare_blocks(const byte_buffer& buffer) noexcept {
+  // Whether a block of so many bytes that is taken and given back costs little: one that a pool or a backend keeps. Of
+  // a monotonic resource it would be lost.
+  static bool has_spare_blocks(const byte_buffer& buffer, std::size_t bytes) noexcept {
     const std::pmr::memory_resource* const resource = buffer.resource_;
-    return resource == nullptr || typeid(*resource) == typeid(bucket_pool) ||
-           dynamic_cast<const backend_resource*>(resource) != nullptr;
+    if (resource == nullptr || typeid(*resource) == typeid(bucket_pool)) {
+      const bucket_pool& pool =
+          resource != nullptr ? static_cast<const bucket_pool&>(*resource) : bucket_pool::process();
+      const pool_state& state = pool_state::of(pool.core());
+      return state.is_plain() && !state.has_ended() && bytes <= state.classes().largest();
+    }
+    constexpr std::size_t most = std::size_t{256} << 10;
+    return bytes <= most && dynamic_cast<const backend_resource*>(resource) != nullptr;
   }
   static bool try_prepare(byte_buffer& buffer, std::size_t count) noexcept {
     try {
@@ -162,13 +170,12 @@ transfer byte_buffer_io::read_some(int descriptor, byte_buffer& into, std::size_
   const auto consumed = static_cast<std::size_t>(into.begin_ - into.block_);
   if (into.room() < enough && consumed != 0 && into.size() <= 2 * consumed) into.move_to_front();
   if (into.room() >= enough) return read_into_room(descriptor, into, most);
-  if (has_spare_blocks(into)) {
+  const std::size_t at_once = std::min(most, read_some_most);
+  if (has_spare_blocks(into, into.size() + at_once)) {
     byte_buffer spare(into.resource_);
-    if (most <= byte_buffer::max_size() - into.size() && spare.try_reserve(into.size() + most))
-      return read_with_spare(descriptor, into, most, spare);
-  } else {
-    try_prepare(into, std::min<std::size_t>(most, 4096));
+    if (spare.try_reserve(into.size() + at_once)) return read_with_spare(descriptor, into, at_once, spare);
   }
+  try_prepare(into, std::min<std::size_t>(most, 4096));
   return into.room() != 0 ? read_into_room(descriptor, into, most) : no_memory();
 }
 
@@ -176,23 +183,23 @@ transfer read_some(int descriptor, byte_buffer& into, std::size_t most) noexcept
   return most != 0 ? byte_buffer_io::read_some(descriptor, into, most) : transfer{};
 }
 
-transfer read_all(int descriptor, byte_buffer& into) noexcept {
-  const std::size_t ahead = bytes_ahead(descriptor);
+transfer read_all(int descriptor, byte_buffer& into, std::size_t most) noexcept {
+  const std::size_t ahead = std::min(bytes_ahead(descriptor), most);
   // One byte more: by reading nothing into that the end is seen.
   const bool knows =
       ahead != 0 && ahead < byte_buffer::max_size() - into.size() && into.try_reserve(into.size() + ahead + 1);
   const std::size_t least = knows ? 1 : byte_buffer_io::enough_room;
   transfer done;
-  do {
+  while (done.bytes < most && !done.error && !done.end) {
     if (into.room() < least && !byte_buffer_io::try_prepare(into, least) && into.room() == 0) {
       done.error = no_memory().error;
       break;
     }
-    const transfer some = read_into_room(descriptor, into, into.room());
+    const transfer some = read_into_room(descriptor, into, most - done.bytes);
     done.bytes += some.bytes;
     done.error = some.error;
     done.end = some.end;
-  } while (!done.error && !done.end);
+  }
   return done;
 }
 

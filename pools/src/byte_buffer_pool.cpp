@@ -11,6 +11,7 @@
 #include <cistern/pools/byte_buffer_pool.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <mutex>
@@ -21,6 +22,12 @@
 
 namespace cistern::inline v0 {
 namespace detail {
+namespace {
+
+constexpr const char* hinted_name = "(with a hint)";
+constexpr std::size_t smallest_capacity = 64;
+
+}  // namespace
 
 class buffer_pool_core final : private ager {
  public:
@@ -30,7 +37,8 @@ class buffer_pool_core final : private ager {
   bucket_pool& blocks() noexcept { return *blocks_; }
   buffer_home& own_home() noexcept { return own_home_; }
   buffer_home& hinted_home() noexcept { return hinted_home_; }
-  buffer_home& home(std::string name);
+  buffer_home& home(std::string_view name, const source_site& from = {});
+  buffer_home* find(std::string_view name, const source_site& from) noexcept;
   void learn() noexcept;
   std::vector<learnt_sizes> learnt();
   std::size_t pinned() noexcept;
@@ -45,8 +53,8 @@ class buffer_pool_core final : private ager {
   }
   template <class F>
   void for_each_home(F f) {
-    const std::scoped_lock lock(mutex_);
-    for (buffer_home* each = &own_home_; each != nullptr; each = each->next) f(*each);
+    for (buffer_home* each = &own_home_; each != nullptr; each = each->next.load(std::memory_order_acquire))  // [a]
+      f(*each);
   }
 
   immortal<bucket_pool> blocks_;  // ended by end(), and remembered by buffers until the last of them is back
@@ -54,14 +62,14 @@ class buffer_pool_core final : private ager {
   const buffer_home::limits limits_;
   buffer_home own_home_, hinted_home_;
   fork_handler at_fork_;
-  mutex mutex_;  // of the list of homes: own_home_, hinted_home_, and those of sites
+  mutex mutex_;  // of those who append to the homes: own_home_, hinted_home_, and those of sites. None ever goes
 };
 
 namespace {
 
 pool_options block_options(const byte_buffer_pool_options& options) {
   return {.name = options.name,
-          .classes = four_per_doubling({.smallest = 64, .largest = options.largest}),
+          .classes = four_per_doubling({.smallest = smallest_capacity, .largest = options.largest}),
           .upstream = options.upstream,
           .budget = options.budget,
           .max_idle_bytes = options.max_idle_bytes,
@@ -85,6 +93,25 @@ const byte_buffer_pool_options& checked(const byte_buffer_pool_options& options)
   return options;
 }
 
+void check(const learnt_sizes& site) {
+  const auto bad = [&](const char* what) {
+    throw std::invalid_argument("cistern: learnt sizes of site \"" + site.site + "\": " + what);
+  };
+  std::size_t below = 0;
+  for (const learnt_sizes::bar& each : site.histogram) {
+    if (!(each.uses > 0) || !std::isfinite(each.uses)) bad("uses are numbers above 0");
+    if (each.bytes <= below) bad("bytes of bars are above 0, and ascend");
+    below = each.bytes;
+  }
+}
+
+std::string_view checked_site(std::string_view name) {
+  if (name.empty() || name == hinted_name || name.find('\n') != name.npos)
+    throw std::invalid_argument("cistern: a site's name is not empty, one line, and not \"" + std::string(hinted_name) +
+                                '"');
+  return name;
+}
+
 }  // namespace
 
 buffer_pool_core::buffer_pool_core(const byte_buffer_pool_options& options)
@@ -94,20 +121,19 @@ buffer_pool_core::buffer_pool_core(const byte_buffer_pool_options& options)
               .kept_part = options.kept_part,
               .initial = options.initial_capacity,
               .largest = options.largest},
-      own_home_("", blocks_->core(), limits_),
-      hinted_home_("(with a hint)", blocks_->core(), limits_),
+      own_home_("", {}, blocks_->core(), limits_),
+      hinted_home_(hinted_name, {}, blocks_->core(), limits_),
       at_fork_{.rank = fork_rank::small_object,
                .prepare =
                    [](void* self) noexcept {
                      auto& core = *static_cast<buffer_pool_core*>(self);
                      core.mutex_.lock();
-                     for (buffer_home* each = &core.own_home_; each != nullptr; each = each->next)
-                       each->lock_for_fork();
+                     core.for_each_home([](buffer_home& each) { each.lock_for_fork(); });
                    },
                .parent = [](void* self) noexcept { static_cast<buffer_pool_core*>(self)->unlock_after_fork(); },
                .child = [](void* self) noexcept { static_cast<buffer_pool_core*>(self)->unlock_after_fork(); },
                .self = this} {
-  own_home_.next = &hinted_home_;
+  own_home_.next.store(&hinted_home_, std::memory_order_relaxed);
   pool_state::of(blocks_->core()).set_companion({this, [](void* self) noexcept {
                                                    delete static_cast<buffer_pool_core*>(self);
                                                  }});
@@ -122,7 +148,8 @@ buffer_pool_core* buffer_pool_core::make(const byte_buffer_pool_options& options
 // Called as the block pool goes.
 buffer_pool_core::~buffer_pool_core() {
   remove(at_fork_);
-  for (buffer_home* each = hinted_home_.next; each != nullptr;) delete std::exchange(each, each->next);
+  buffer_home* each = hinted_home_.next.load(std::memory_order_relaxed);
+  while (each != nullptr) delete std::exchange(each, each->next.load(std::memory_order_relaxed));
 }
 
 void buffer_pool_core::end() noexcept {
@@ -133,27 +160,39 @@ void buffer_pool_core::end() noexcept {
 }
 
 void buffer_pool_core::unlock_after_fork() noexcept {
-  for (buffer_home* each = &own_home_; each != nullptr; each = each->next) each->unlock_after_fork();
+  for_each_home([](buffer_home& each) { each.unlock_after_fork(); });
   mutex_.unlock();
 }
 
-buffer_home& buffer_pool_core::home(std::string name) {
-  auto made = std::make_unique<buffer_home>(std::move(name), blocks_->core(), limits_);
+buffer_home* buffer_pool_core::find(std::string_view name, const source_site& from) noexcept {
+  buffer_home* found = nullptr;
+  for_each_home([&](buffer_home& each) {
+    if (found == nullptr && (from.line != 0 ? each.is_at(from) : each.name() == name)) found = &each;
+  });
+  return found;
+}
+
+// Whoever looks for it by its place finds it by its address; the same place in another copy of an inline function has
+// another address, and the same name.
+buffer_home& buffer_pool_core::home(std::string_view name, const source_site& from) {
+  if (buffer_home* const there = find(name, from)) return *there;
+  std::string own = from.line != 0 ? std::string(from.file) + ':' + std::to_string(from.line) : std::string(name);
+  if (buffer_home* const there = find(own, {})) return *there;
+  auto made = std::make_unique<buffer_home>(std::move(own), from, blocks_->core(), limits_);
   const std::scoped_lock lock(mutex_);
+  if (buffer_home* const there = find(made->name(), {})) return *there;
   buffer_home* last = &own_home_;
-  for (;; last = last->next) {
-    if (last->name() == made->name()) return *last;
-    if (last->next == nullptr) break;
-  }
-  last->next = made.release();
-  return *last->next;
+  while (buffer_home* const next = last->next.load(std::memory_order_relaxed)) last = next;
+  buffer_home* const added = made.release();
+  last->next.store(added, std::memory_order_release);  // [a]
+  return *added;
 }
 
 void buffer_pool_core::learn() noexcept {
   std::size_t kept = 0;
   for_each_home([&](buffer_home& each) {
     each.learn();
-    kept = std::max(kept, each.largest_kept());
+    kept = std::max(kept, each.kept_now());
   });
   pool_state::of(blocks_->core()).set_common(kept != 0 ? kept : SIZE_MAX);
 }
@@ -185,20 +224,25 @@ byte_buffer_pool& byte_buffer_pool::process() {
   return *pool;
 }
 
+// A capacity that is a guess may be less.
 byte_buffer byte_buffer_pool::get_slow(detail::buffer_home& home, std::size_t capacity) {
   bucket_pool& blocks = core_->blocks();
-  void* const block = blocks.allocate(capacity);
+  void* block = blocks.try_allocate(capacity);
+  if (block == nullptr && &home != hinted_) block = blocks.allocate(capacity = detail::smallest_capacity);
+  if (block == nullptr) throw std::bad_alloc();
   return {static_cast<std::byte*>(block), std::max(capacity, blocks.usable_size(block)), resource_, home};
 }
 
 byte_buffer_pool::site::site(byte_buffer_pool& pool, source_site from)
-    : pool_(pool), home_(&pool.core_->home(std::string(from.file) + ':' + std::to_string(from.line))) {}
+    : pool_(pool), home_(&pool.core_->home({}, from)) {}
+
 byte_buffer_pool::site::site(byte_buffer_pool& pool, std::string_view name)
-    : pool_(pool), home_(&pool.core_->home(std::string(name))) {}
+    : pool_(pool), home_(&pool.core_->home(detail::checked_site(name))) {}
 
 std::vector<learnt_sizes> byte_buffer_pool::learnt() const { return core_->learnt(); }
 
 void byte_buffer_pool::learn(const std::vector<learnt_sizes>& sites) {
+  for (const learnt_sizes& each : sites) detail::check(each);
   for (const learnt_sizes& each : sites) core_->home(each.site).learn_from(each);
 }
 

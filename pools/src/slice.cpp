@@ -71,9 +71,15 @@ void slice::remove_suffix(std::size_t count) noexcept {
   size_ -= count;
 }
 
+byte_buffer slice::copy() const {
+  byte_buffer made = block_->bytes.with_same_home(size_);
+  made.append(span());
+  return made;
+}
+
 bool slice::compact(std::size_t part) {
   if (block_ == nullptr || size_ > pinned() / std::max<std::size_t>(part, 1)) return false;
-  slice own = copy_of(span(), block_->bytes.resource());
+  slice own(copy());
   if (own.pinned() >= pinned()) return false;
   *this = std::move(own);
   return true;
@@ -83,10 +89,9 @@ byte_buffer slice::thaw() && {
   if (block_ == nullptr) return {};
   // Acquire pairs with the release of another owner's let_go().
   if (block_->owners.load(std::memory_order_acquire) != 1) {
-    byte_buffer copy(block_->bytes.resource());
-    copy.append(span());
+    byte_buffer own = copy();
     reset();
-    return copy;
+    return own;
   }
   const auto front = static_cast<std::size_t>(data_ - block_->bytes.data());
   const std::size_t bytes = size_;

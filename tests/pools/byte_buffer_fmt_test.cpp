@@ -34,6 +34,14 @@ TEST(byte_buffer_fmt, formats_into_its_room_and_beyond) {
   EXPECT_TRUE(none.empty());
 }
 
+TEST(byte_buffer_fmt, takes_parts_of_the_buffer_as_arguments) {
+  byte_buffer buffer;
+  buffer.append(std::string(60, 'a'));
+  cistern::format_to(buffer, "[{}]", buffer.string_view());
+  EXPECT_EQ(buffer.string_view().substr(59, 3), "a[a");
+  EXPECT_EQ(buffer.string_view().substr(118), "aaa]");
+}
+
 TEST(byte_buffer_fmt, is_written_by_back_inserters) {
   byte_buffer buffer;
   fmt::format_to(std::back_inserter(buffer), "{}-{:>10}", 42, "text");

@@ -150,6 +150,35 @@ TEST(byte_buffer_io, keeps_a_buffer_small_that_reads_little) {
   EXPECT_EQ(pool.statistics().live, 64u);
 }
 
+TEST(byte_buffer_io, takes_no_more_memory_for_a_limit_than_for_what_lies_ready) {
+  bucket_pool small({.classes = cistern::four_per_doubling({.smallest = 16, .largest = 32768}), .clock = nullptr});
+  bucket_pool wiping({.clock = nullptr, .zero_on_put = true});
+  for (bucket_pool* const pool : {&bucket_pool::process(), &small, &wiping})
+    for (const std::size_t most : {std::size_t{1} << 20, std::size_t{1} << 40, SIZE_MAX}) {
+      const ends pipe = ends::of_pipe();
+      ASSERT_EQ(write(pipe.to_write, "hello", 5), 5);
+      const std::size_t before = pool->statistics().taken;
+      byte_buffer buffer(pool);
+      EXPECT_EQ(read_some(pipe.to_read, buffer, most).bytes, 5u);
+      EXPECT_EQ(buffer, "hello");
+      EXPECT_LE(pool->statistics().taken, before + (3 << 20));
+    }
+}
+
+TEST(byte_buffer_io, reads_all_up_to_a_limit) {
+  const ends pipe = ends::of_pipe();
+  const std::string text = letters(60'000);
+  ASSERT_EQ(write_all(pipe.to_write, text).bytes, text.size());
+  byte_buffer buffer;
+  transfer got = read_all(pipe.to_read, buffer, 50'000);
+  EXPECT_TRUE(got);
+  EXPECT_FALSE(got.end);
+  EXPECT_EQ(got.bytes, 50'000u);
+  got = read_all(pipe.to_read, buffer, 10'000);
+  EXPECT_EQ(buffer, text);
+  EXPECT_EQ(read_all(pipe.to_read, buffer, 0).bytes, 0u);
+}
+
 TEST(byte_buffer_io, reads_to_where_bytes_were_consumed) {
   const ends pipe = ends::of_pipe();
   byte_buffer buffer;

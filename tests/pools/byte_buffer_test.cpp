@@ -397,4 +397,14 @@ TEST(byte_buffer, is_compared_by_unsigned_bytes) {
   EXPECT_TRUE(byte_buffer() < one && (one <=> same.span()) == std::strong_ordering::equal);
 }
 
+TEST(byte_buffer, appends_what_lies_in_a_row) {
+  byte_buffer buffer;
+  buffer.append(std::vector<char>{'a', 'b'});
+  buffer.append(std::array<unsigned char, 2>{'c', 'd'});
+  buffer.append(byte_buffer());
+  EXPECT_EQ(buffer, "abcd");
+  EXPECT_EQ(buffer.front(), std::byte{'a'});
+  EXPECT_EQ(buffer.back(), std::byte{'d'});
+}
+
 }  // namespace

@@ -192,6 +192,30 @@ TEST(learnt_sizes, are_of_each_site_by_itself) {
   EXPECT_EQ(byte_buffer_pool::site(s.pool, "large").learnt(), large.learnt());  // the same
 }
 
+TEST(learnt_sizes, take_more_than_a_few_uses_also_in_a_busy_thread) {
+  scene s;
+  byte_buffer_pool::site busy(s.pool, "busy"), rare(s.pool, "rare");
+  for (int i = 0; i < 100'000; ++i) busy.get().append(100, 'x');
+  for (int i = 0; i < 20; ++i) rare.get().append(50'000, 'x');
+  s.clock.tick();
+  EXPECT_EQ(busy.learnt().usual_capacity, 112u);
+  EXPECT_EQ(rare.learnt().usual_capacity, 1024u);
+  EXPECT_TRUE(rare.learnt().histogram.empty());
+}
+
+TEST(learnt_sizes, cannot_be_taught_what_makes_no_sense) {
+  scene s;
+  const learnt_sizes::bar wrong[] = {{0, 1}, {64, 0}, {64, -1}, {64, std::nan("")}, {64, HUGE_VAL}};
+  for (const learnt_sizes::bar& bar : wrong)
+    EXPECT_THROW(s.pool.learn({{.site = "x", .histogram = {bar}}}), std::invalid_argument);
+  EXPECT_THROW(s.pool.learn({{.site = "x", .histogram = {{64, 1}, {64, 1}}}}), std::invalid_argument);
+  EXPECT_THROW(byte_buffer_pool::site(s.pool, ""), std::invalid_argument);
+  EXPECT_THROW(byte_buffer_pool::site(s.pool, "two\nlines"), std::invalid_argument);
+  s.pool.learn({{.site = "", .histogram = {{64, 1e308}, {128, 1e308}}}});
+  for (int i = 0; i < 30; ++i) s.epoch(5000, fixed(20'000));
+  EXPECT_EQ(s.usual(), 20'480u);  // it does not weigh for ever
+}
+
 // ---- what they are worth
 
 // Buffers that grow by doubling and are kept whole, as bytebufferpool's: with one capacity for new ones, and one above
@@ -293,6 +317,17 @@ TEST(learnt_sizes, let_a_rare_large_block_go_at_the_next_tick_and_not_at_once) {
   for (int i = 0; i < 20'000; ++i) s.pool.get().append(500, 'x');
   s.clock.tick();  // it was used since the last one
   EXPECT_EQ(idle_large(), 0u);
+}
+
+TEST(learnt_sizes, of_a_site_that_is_used_no_more_keep_nothing) {
+  scene s;
+  s.pool.learn({{.site = "gone", .histogram = {{16 << 20, 1000}}}});
+  for (int i = 0; i < 20; ++i) s.epoch(5000, fixed(500));
+  s.held.clear();
+  s.pool.get().append(100 << 10, 'x');
+  s.clock.tick();
+  for (const auto& each : s.pool.statistics().blocks.classes)
+    EXPECT_TRUE(each.bytes <= 512 || each.cached_threads + each.cached_depot == 0) << each.bytes;
 }
 
 // ---- export and import

@@ -118,6 +118,7 @@ TEST(slice, leaves_a_large_block_that_it_needs_little_of) {
   EXPECT_EQ(small, "tail");
   EXPECT_LE(small.pinned(), 64u);
   EXPECT_LE(pool.statistics().blocks.live, 64u);
+  EXPECT_EQ(pool.statistics().pinned, small.pinned());
   EXPECT_FALSE(small.compact());  // there is no smaller block
   slice half(buffer_of(std::string(40'000, 'x')));
   half.remove_prefix(20'000);

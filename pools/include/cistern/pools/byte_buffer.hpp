@@ -14,6 +14,7 @@
 #include <iterator>
 #include <limits>
 #include <memory_resource>
+#include <ranges>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -49,7 +50,8 @@ concept written_number = std::floating_point<T> ||
 /// front if that pays for itself; memory comes from a pool, and all of the pool's block is used; growing is checked for
 /// overflow.
 ///
-/// Threads: one at a time; any may destroy it. Lifetime: the memory resource outlives it. What changes the buffer, but
+/// Threads: one at a time; any may destroy it. Lifetime: the memory resource outlives it, but for buffers of a
+/// byte_buffer_pool. What changes the buffer, but
 /// for consume(), pop() and commit(), may move its bytes: views, pointers and iterators end, as with std::vector. Move
 /// assignment takes the block with its resource; a moved-from buffer is empty, and may be used.
 ///
@@ -96,7 +98,7 @@ class CISTERN_EXPORT byte_buffer {
   std::span<const std::byte> span() const noexcept { return {begin_, size()}; }
   std::string_view string_view() const noexcept { return {reinterpret_cast<const char*>(begin_), size()}; }
 
-  /// Bytes of the block: what it can hold without another one, once what is consumed has made room.
+  /// Bytes of the block. What is consumed makes room only where moving the rest pays for itself.
   std::size_t capacity() const noexcept { return static_cast<std::size_t>(limit_ - block_); }
   /// Bytes that can be appended without moving anything.
   std::size_t room() const noexcept { return static_cast<std::size_t>(limit_ - end_); }
@@ -109,6 +111,13 @@ class CISTERN_EXPORT byte_buffer {
 
   void append(std::span<const std::byte> bytes) { append(bytes.data(), bytes.size()); }
   void append(std::string_view text) { append(text.data(), text.size()); }
+  /// Any others in a row: of a std::vector<char>, a std::array<std::uint8_t, 16>.
+  template <std::ranges::contiguous_range Range>
+  requires detail::byte_like<std::ranges::range_value_t<Range>> &&
+      (!std::convertible_to<const Range&, std::string_view> &&
+       !std::convertible_to<const Range&, std::span<const std::byte>>)void append(const Range& bytes) {
+    append(std::ranges::data(bytes), std::ranges::size(bytes));
+  }
   [[gnu::always_inline]] void append(const void* bytes, std::size_t count) {
     if (count > room()) [[unlikely]]
       return append_slow(bytes, count);
@@ -148,6 +157,11 @@ class CISTERN_EXPORT byte_buffer {
       }
     end_ = reinterpret_cast<std::byte*>(written.ptr);
   }
+
+  std::byte& front() noexcept { return *begin_; }
+  const std::byte& front() const noexcept { return *begin_; }
+  std::byte& back() noexcept { return *(end_ - 1); }
+  const std::byte& back() const noexcept { return *(end_ - 1); }
 
   byte_buffer& operator+=(std::span<const std::byte> bytes) { return append(bytes), *this; }
   byte_buffer& operator+=(std::string_view text) { return append(text), *this; }
@@ -274,6 +288,7 @@ class CISTERN_EXPORT byte_buffer {
     most_used_ = std::exchange(other.most_used_, 0);
     resource_ = other.resource_;
     home_ = std::exchange(other.home_, nullptr);
+    if (home_ != nullptr) other.resource_ = nullptr;  // the pool may go, and the other buffer may go on
   }
 
   // Where the block of a buffer that ends goes: the only place.
@@ -285,8 +300,9 @@ class CISTERN_EXPORT byte_buffer {
   }
 
   // What follows is out of line.
-  void leave_home() noexcept;  // the block stays, and is the resource's
-  void deallocate() noexcept;  // the block to the resource
+  void leave_home() noexcept;                           // the block stays, and is the resource's
+  byte_buffer with_same_home(std::size_t bytes) const;  // empty, with room for so many
+  void deallocate() noexcept;                           // the block to the resource
 
   void append_slow(const void* bytes, std::size_t count);
   void grow(std::size_t count);     // room for so many bytes more
@@ -302,8 +318,8 @@ class CISTERN_EXPORT byte_buffer {
   void bring_forward(std::size_t position, std::size_t count) noexcept;  // the last bytes
   [[noreturn, gnu::cold]] static void committed_too_much() noexcept;
 
-  // block_ <= begin_ <= end_ <= limit_; all nullptr while there is no block. The block was allocated from the resource
-  // with exactly capacity() bytes and the default alignment.
+  // block_ <= begin_ <= end_ <= limit_; all nullptr while there is no block, and then there is no home. The block was
+  // allocated from the resource with exactly capacity() bytes and the default alignment.
   std::byte* block_ = nullptr;
   std::byte* begin_ = nullptr;
   std::byte* end_ = nullptr;

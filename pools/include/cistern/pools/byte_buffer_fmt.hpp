@@ -14,16 +14,25 @@
 namespace cistern::inline v0 {
 
 /// Appends the formatted text, written straight into the buffer's room; where that is too small, once more into enough.
-/// So a formatter must write the same each time. Faster than fmt::format_to(std::back_inserter(buffer), ...), which
-/// works, too. Throws fmt::format_error, and what append() throws; nothing is appended then.
+/// So a formatter must write the same each time. Arguments may be parts of the buffer. Faster than
+/// fmt::format_to(std::back_inserter(buffer), ...), which works, too. Throws fmt::format_error, and what append()
+/// throws; nothing is appended then.
 inline void vformat_to(byte_buffer& to, fmt::string_view format, fmt::format_args arguments) {
-  for (;;) {
-    const std::size_t room = to.room();
-    char* const at = reinterpret_cast<char*>(to.data() + to.size());
-    const std::size_t written = fmt::vformat_to_n(at, room, format, arguments).size;
-    if (written <= room) return to.commit(written);
-    static_cast<void>(to.prepare(written));
-  }
+  const auto write = [&](byte_buffer& into) {
+    const std::size_t room = into.room();
+    char* const at = reinterpret_cast<char*>(into.data() + into.size());
+    return fmt::vformat_to_n(at, room, format, arguments).size;
+  };
+  std::size_t needed = write(to);
+  if (needed <= to.room()) return to.commit(needed);
+  // Not by growing, for the arguments may lie in the buffer.
+  byte_buffer behind;
+  do {
+    static_cast<void>(behind.prepare(needed));
+    needed = write(behind);
+  } while (needed > behind.room());
+  behind.commit(needed);
+  to.append(behind.span());
 }
 
 template <class... Arguments>

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <system_error>
 
 #include <sys/uio.h>
@@ -38,23 +39,31 @@ inline constexpr std::size_t read_some_most = std::size_t{64} << 10;
 
 /// One read: what lies ready, up to `most` bytes, is appended; waits if nothing does and the descriptor blocks.
 ///
-/// Where there is little room (below 16 KiB), one system call reads all of it nonetheless: what does not fit goes into
-/// a block of the resource, and is taken from there. So a buffer may stay small while it waits. Only if the resource is
-/// a bucket_pool or a backend_resource, to which the block can be given back at once; with others the room is made
-/// larger before.
+/// Where there is little room (below 16 KiB), one system call reads up to 64 KiB nonetheless: what does not fit goes
+/// into a block of the resource, and is taken from there. So a buffer may stay small while it waits. Only if the
+/// resource is a plain bucket_pool or a backend_resource, to which the block can be given back at once, and the block
+/// is none of its large ones; else room of 4 KiB is made before. Of datagrams, an empty one looks like the end.
 CISTERN_EXPORT transfer read_some(int descriptor, byte_buffer& into, std::size_t most = read_some_most) noexcept;
 
-/// All until the end. With a descriptor that does not block, all that there is.
-CISTERN_EXPORT transfer read_all(int descriptor, byte_buffer& into) noexcept;
+/// All until the end, up to `most` bytes. With a descriptor that does not block, all that there is. Give a limit where
+/// the other side is not trusted.
+CISTERN_EXPORT transfer read_all(int descriptor, byte_buffer& into,
+                                 std::size_t most = byte_buffer::max_size()) noexcept;
 
 /// All of these bytes, in as many system calls as it takes. A pipe or socket whose other side has closed raises
 /// SIGPIPE, which ends the program by default: ignore it (then the error is std::errc::broken_pipe), or use send_all().
 CISTERN_EXPORT transfer write_all(int descriptor, std::span<const std::byte> bytes) noexcept;
+inline transfer write_all(int descriptor, std::string_view text) noexcept {
+  return write_all(descriptor, std::as_bytes(std::span(text)));
+}
 /// The same of several pieces in turn, by writev.
 CISTERN_EXPORT transfer write_all(int descriptor, std::span<const iovec> pieces) noexcept;
 
 /// To a socket, without SIGPIPE: std::errc::broken_pipe instead.
 CISTERN_EXPORT transfer send_all(int socket, std::span<const std::byte> bytes) noexcept;
+inline transfer send_all(int socket, std::string_view text) noexcept {
+  return send_all(socket, std::as_bytes(std::span(text)));
+}
 CISTERN_EXPORT transfer send_all(int socket, std::span<const iovec> pieces) noexcept;
 
 /// Appends all pieces, or nothing when that throws; pieces of the buffer itself, too.

@@ -40,11 +40,16 @@ CISTERN_EXPORT std::string to_prometheus(const byte_buffer_pool_statistics& stat
 /// Differences from its model: a buffer that grows goes on in a block of the next class, and the smaller one is free at
 /// once for others, so there are only as many large blocks as there are large uses at a time, and a rare large use
 /// leaves no large buffer behind; hence no share of large uses is a cliff. Which sizes are used is learnt from a few
-/// dozen uses on, from one use in about 32 where there are many, and earlier epochs count half at each tick. The cap on
-/// idle bytes holds from the first put. A buffer is put once, for it is its own handle.
+/// dozen uses on, from one use in about 32 where there are many, and earlier epochs count half at each tick (or after
+/// 16,384 uses that counted). The cap on idle bytes holds from the first put; what lies free in the pool's chunks
+/// between blocks that are out or idle comes on top, until its pages go back at the next tick. A buffer is put once,
+/// for it is its own handle.
 ///
-/// Threads: all functions from any. Lifetime: the upstream outlives it; buffers may outlive it, though they cannot grow
-/// then (the program ends with a message), and what release() gave may not.
+/// Read into its buffers with read_some(), which takes what lies ready whatever the room: a read that the capacity cuts
+/// off teaches the pool that capacity.
+///
+/// Threads: all functions from any. Lifetime: the upstream outlives it and its buffers; buffers may outlive it, though
+/// they cannot grow then (std::bad_alloc), and what release() gave may not.
 ///
 /// Complexity: O(1); get and put as bucket_pool's, and a decrement for learning: 6 ns over the copy for a use with 1
 /// KiB written (perf/pools/direct/buffer_pair.cpp). Failure: get() throws std::bad_alloc.
@@ -72,7 +77,10 @@ class CISTERN_EXPORT byte_buffer_pool {
   }
 
   /// A place in the program with buffers of its own kind, which has its own usual capacity. Of all sites of a pool that
-  /// are made at one place of the source (or with one name) there is one: so it may be a local variable.
+  /// are made at one place of the source (or with one name) there is one. Make it once, as a static or a member: it is
+  /// looked for among all of the pool's, and the first one is allocated.
+  ///
+  /// Throws std::bad_alloc, and std::invalid_argument for a name that is empty or of several lines.
   ///
   /// Threads: all functions from any. Lifetime: the pool outlives it; not its buffers.
   class CISTERN_EXPORT site {
@@ -89,8 +97,8 @@ class CISTERN_EXPORT byte_buffer_pool {
 
   /// What has been learnt: by gets without a site, then at each site.
   std::vector<learnt_sizes> learnt() const;
-  /// Goes on from what another pool, or an earlier run, had learnt; a site need not be there yet. Throws
-  /// std::bad_alloc.
+  /// Goes on from histograms that another pool, or an earlier run, had learnt; a site need not be there yet. Throws
+  /// std::bad_alloc, and std::invalid_argument that says what is wrong with which site.
   void learn(const std::vector<learnt_sizes>& sites);
   /// Ends an epoch, as each tick of the clock does: what was seen counts from now on.
   void learn() noexcept;
@@ -98,7 +106,7 @@ class CISTERN_EXPORT byte_buffer_pool {
   void trim() noexcept;  ///< gives all that is idle back
   byte_buffer_pool_statistics statistics() const;
   std::string_view name() const noexcept;
-  bucket_pool& blocks() const noexcept;  ///< what the buffers' memory comes from
+  bucket_pool& blocks() const noexcept;  ///< what the buffers' memory comes from (bucket_pool.hpp)
 
  private:
   [[gnu::always_inline]] byte_buffer get_from(detail::buffer_home& home) {

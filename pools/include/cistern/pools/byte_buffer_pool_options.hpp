@@ -17,7 +17,8 @@ struct byte_buffer_pool_options {
   std::pmr::memory_resource* upstream = nullptr;  ///< as in pool_options
   memory_budget* budget = nullptr;                ///< likewise
 
-  /// The most that may lie idle for the next get, in bytes, from the first put on (pool_options::max_idle_bytes).
+  /// The most that may lie idle for the next get, in bytes, from the first put on (pool_options::max_idle_bytes): in
+  /// magazines. What lies free beside live blocks in the pool's chunks comes on top, until the next tick.
   std::size_t max_idle_bytes = std::size_t{64} << 20;
   /// Buffers above this are the upstream's, and never kept. A class of four_per_doubling.
   std::size_t largest = std::size_t{32} << 20;

@@ -14,7 +14,7 @@ namespace cistern::inline v0 {
 /// in a file, and given to another pool or the next run.
 struct learnt_sizes {
   std::string site;                ///< empty: of gets without a site
-  std::size_t usual_capacity = 0;  ///< what a get without a hint gives, in bytes
+  std::size_t usual_capacity = 0;  ///< what a get without a hint gives, in bytes; follows from the histogram
   std::size_t largest_kept = 0;    ///< blocks above that leave at the next tick, in bytes; 0: nothing is learnt yet
   struct bar {
     std::size_t bytes;  ///< uses of up to so many, and of more than the class below

@@ -36,7 +36,7 @@ struct slice_block {
 ///
 /// Threads: as std::shared_ptr: each slice by one thread at a time, slices of one block by any. What happened before a
 /// slice went happens before its block is put. Lifetime: the block's memory resource outlives it; a pool of buffers
-/// need not, but for compact().
+/// need not, but for compact() and thaw(), which throw std::bad_alloc then where they copy.
 ///
 /// Complexity: making one allocates 64 bytes (bucket_pool::process()); copies and parts are one atomic addition.
 /// Failure: std::bad_alloc as one is made or compacted; nothing has changed then.
@@ -102,6 +102,7 @@ class CISTERN_EXPORT slice {
   friend bool operator==(const slice& one, std::span<const std::byte> other) noexcept {
     return one.string_view() == text(other);
   }
+  friend bool operator==(const slice& one, const byte_buffer& other) noexcept { return one == other.span(); }
   friend bool operator==(const slice& one, std::string_view other) noexcept { return one.string_view() == other; }
   friend std::strong_ordering operator<=>(const slice& one, const slice& other) noexcept {
     return one.string_view() <=> other.string_view();
@@ -120,6 +121,7 @@ class CISTERN_EXPORT slice {
   }
   static void free_block(detail::slice_block* block) noexcept;
   static byte_buffer take_bytes(detail::slice_block* block) noexcept;
+  byte_buffer copy() const;
 
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
