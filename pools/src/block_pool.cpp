@@ -230,6 +230,7 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
         now.limit = now.top = magazine::of(now.top)->bottom(to.geometry().capacity);  // a visitor may have emptied it
       } else {
         changed = true;
+        if (limits_idle() && !now.has_magazine() && !spare.has_magazine() && !has_room(to)) give_back_empty(cache);
         flush(now, cache.shelf_of(step), to);
       }
     }
@@ -245,6 +246,21 @@ void pool_state::put_cached(thread_cache& cache, void* block, std::size_t step) 
   }
   if (changed) something_is_idle();  // the thread may be new to the pool, and nobody awake
   if (has_ended()) evict();          // meanwhile
+}
+
+// By the owner, with its lock: magazines that count as room, and have nothing in them. `now` of the step that it works
+// on is none.
+void pool_state::give_back_empty(thread_cache& own) noexcept {
+  for_each_step([&](std::size_t step) {
+    thread_cache::bin& bin = own.bin_of(step);
+    if (const loaded lies = of(bin); lies.empty() && lies.has_magazine()) {
+      set(bin, loaded::nothing());
+      give_empty(*magazine::of(lies.top), center(step));
+    }
+    loaded& spare = own.shelf_of(step).spare;
+    if (spare.empty() && spare.has_magazine())
+      give_empty(*magazine::of(std::exchange(spare, loaded::nothing()).top), center(step));
+  });
 }
 
 // Both are full, or have no magazine. Afterwards `now` is empty, or there is no memory for a magazine: then it is as it
@@ -289,9 +305,13 @@ void pool_state::tell_waiters() noexcept {
   sync::unpark_one(came_back_);
 }
 
+bool pool_state::has_room(const class_center& for_blocks) const noexcept {
+  return idle_bytes_.load(std::memory_order_relaxed) + for_blocks.geometry().room() <= options_.max_idle_bytes;
+}
+
 bool pool_state::count_room(const class_center& of_blocks) noexcept {
   if (!limits_idle()) return true;
-  const std::size_t room = of_blocks.geometry().capacity * of_blocks.geometry().stride;
+  const std::size_t room = of_blocks.geometry().room();
   if (idle_bytes_.fetch_add(room, std::memory_order_relaxed) + room <= options_.max_idle_bytes) return true;
   idle_bytes_.fetch_sub(room, std::memory_order_relaxed);
   return false;
@@ -299,7 +319,7 @@ bool pool_state::count_room(const class_center& of_blocks) noexcept {
 
 void pool_state::uncount_room(const class_center& of_blocks) noexcept {
   if (!limits_idle()) return;
-  idle_bytes_.fetch_sub(of_blocks.geometry().capacity * of_blocks.geometry().stride, std::memory_order_relaxed);
+  idle_bytes_.fetch_sub(of_blocks.geometry().room(), std::memory_order_relaxed);
 }
 
 magazine* pool_state::take_empty(class_center& for_blocks) noexcept {

@@ -91,9 +91,9 @@ void buffer_home::publish(std::size_t usual, std::size_t kept) noexcept {
 void buffer_home::sample(std::size_t used) noexcept {
   constexpr std::uint32_t all_until = 512, one_in = 32, first_lesson = 64, most_in_an_epoch = 1 << 14;
   sampling& own = sampling::own;
-  used_.add(used, own.weight);
   const std::uint32_t seen = samples_.fetch_add(1, std::memory_order_relaxed) + 1;
-  own.random = own.random * 1664525 + 1013904223;  // the generator of "Numerical Recipes"
+  used_.add(used, seen < all_until ? 1 : own.weight);  // the uses before were perhaps another home's
+  own.random = own.random * 1664525 + 1013904223;      // the generator of "Numerical Recipes"
   own.weight = own.left = seen < all_until ? 1 : 1 + (own.random >> 16) % (2 * one_in - 1);
   if (seen < (knows_.load(std::memory_order_relaxed) ? most_in_an_epoch : first_lesson)) return;
   const std::unique_lock lock(mutex_, std::try_to_lock);

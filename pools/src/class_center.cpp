@@ -27,7 +27,8 @@ constexpr std::uintptr_t fresh_mark = pool_checks ? 1 : 0;
 
 }  // namespace
 
-class_geometry class_geometry::of(std::size_t stride, std::size_t bins, std::size_t most_bytes) noexcept {
+class_geometry class_geometry::of(std::size_t stride, std::size_t bins, std::size_t most_bytes,
+                                  std::size_t most_idle) noexcept {
   const std::size_t shared_units = std::clamp<std::size_t>(most_bytes / 16 / block_map::unit, 1, 32);
   class_geometry made;
   made.stride = stride;
@@ -42,10 +43,10 @@ class_geometry class_geometry::of(std::size_t stride, std::size_t bins, std::siz
     if (waste <= 1024 / 32) break;
   }
   made.blocks = made.units * block_map::unit / stride;
-  constexpr std::size_t one_mebibyte = std::size_t{1} << 20;
+  const std::size_t alone = std::min(std::size_t{1} << 20, most_idle / 32);  // blocks above, in a magazine
   constexpr std::size_t magazine_bytes = std::size_t{128} << 10;
-  made.capacity = std::clamp<std::size_t>(magazine_bytes / (stride * bins), bins == 1 && stride <= one_mebibyte ? 2 : 1,
-                                          magazine::most);
+  made.capacity =
+      std::clamp<std::size_t>(magazine_bytes / (stride * bins), bins == 1 && stride <= alone ? 2 : 1, magazine::most);
   constexpr std::size_t stash_bytes = std::size_t{1} << 20, most_stashed = 16;
   made.stashed = std::min(stash_bytes / (made.capacity * stride * bins), most_stashed);
   made.inverse = ((std::uint64_t{1} << 32) + stride - 1) / stride;

@@ -23,7 +23,10 @@ struct class_geometry {
   /// A span wastes at most 1/32 of its memory where that is possible with 2 MiB and a sixteenth of the `most_bytes`
   /// that the pool may ever have, and has 8 blocks at least up to 64 KiB. What a thread keeps is shared by the `bins`
   /// that it has for the class.
-  static class_geometry of(std::size_t stride, std::size_t bins, std::size_t most_bytes) noexcept;
+  static class_geometry of(std::size_t stride, std::size_t bins, std::size_t most_bytes,
+                           std::size_t most_idle) noexcept;
+
+  std::size_t room() const noexcept { return capacity * stride; }  // bytes, of a magazine
 };
 
 /// What all threads share of one size class: the depot of magazines, and the spans below it.

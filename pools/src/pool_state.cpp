@@ -117,7 +117,7 @@ pool_state::pool_state(const pool_options& options, std::pmr::memory_resource& u
     const std::size_t stride = i < count ? classes_.size_of(i) : sizeof(magazine);
     new (&centers_[i]) class_center;
     centers_[i].open(i < count ? heap_ : magazine_heap_, number_, i < count ? step_at_[i] : size_step::count,
-                     class_geometry::of(stride, i < count ? bins_of(i) : 1, source_.limit()));
+                     class_geometry::of(stride, i < count ? bins_of(i) : 1, source_.limit(), options.max_idle_bytes));
   }
   if (options.quarantine_bytes != 0) {
     void* const memory = source_.allocate(sizeof(quarantine), alignof(quarantine));

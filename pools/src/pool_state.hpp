@@ -180,6 +180,7 @@ class pool_state final : public object_store, private ager {
   void* wait_for(attempt once, std::size_t what, std::size_t more) noexcept;
   void put_cached(thread_cache& cache, void* block, std::size_t step) noexcept;
   void flush(loaded& now, thread_cache::shelf& own, class_center& to) noexcept;
+  void give_back_empty(thread_cache& own) noexcept;
   void put_uncached(void* block, std::size_t step) noexcept;
   void give_to_depot(magazine& with, const loaded& blocks, class_center& to) noexcept;
   static loaded of(const thread_cache::bin& bin) noexcept;
@@ -188,6 +189,7 @@ class pool_state final : public object_store, private ager {
   magazine* take_empty(class_center& for_blocks) noexcept;
   void give_empty(magazine& gone, class_center& of_blocks) noexcept;
   void free_magazine(magazine& gone, class_center& of_blocks) noexcept;
+  bool has_room(const class_center& for_blocks) const noexcept;
   bool count_room(const class_center& of_blocks) noexcept;
   void uncount_room(const class_center& of_blocks) noexcept;
   bool limits_idle() const noexcept { return options_.max_idle_bytes != memory_budget::unlimited; }
