@@ -73,6 +73,13 @@ bounded_state& bounded_state::make(std::size_t limit, const bounded_pool_options
                ")");
   if (options.max_wait < std::chrono::nanoseconds::zero()) bad_option("max_wait is negative");
   if (options.max_put_wait < std::chrono::nanoseconds::zero()) bad_option("max_put_wait is negative");
+  if (options.by != bound::kept && options.by != bound::total && options.by != bound::total_or_extra)
+    bad_option("`by` is no bound");
+  if (options.name.size() >= sizeof(name_))
+    bad_option("the name \"" + std::string(options.name) + "\" is longer than 31 characters");
+  if (std::ranges::any_of(options.name,
+                          [](char each) { return static_cast<unsigned char>(each) < ' ' || each == 127; }))
+    bad_option("the name has a control character");
   if (options.by == bound::kept && options.max_wait != std::chrono::nanoseconds::zero())
     bad_option("max_wait is for a bound of the total; with bound::kept a get never waits");
   if (options.by != bound::kept && options.max_put_wait != std::chrono::nanoseconds::zero())
@@ -209,7 +216,10 @@ void bounded_state::child_of_fork() noexcept {
   gets_.forget_all();
   puts_.forget_all();
   gated_ = closed_;
-  for (bounded_stripe& each : stripes()) each.set_gated(closed_);
+  for (bounded_stripe& each : stripes()) {
+    each.set_gated(closed_);
+    each.forget_borrowed();
+  }
   after_fork();
 }
 
@@ -265,7 +275,7 @@ void bounded_store::refuse(refusal why) const {
   const std::string pool = "cistern: pool \"" + std::string(name()) + "\" of " + std::string(of(*this).type().name);
   if (why == refusal::closed) throw pool_closed(pool + " is closed");
   if (why == refusal::exhausted)
-    throw pool_exhausted(pool + ": all of its " + std::to_string(limit_) + " objects are out");
+    throw pool_exhausted(pool + ": all of its " + std::to_string(limit_) + " objects are out, or being destroyed");
   throw std::bad_alloc();
 }
 

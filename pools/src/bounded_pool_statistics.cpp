@@ -18,8 +18,8 @@ bounded_pool_statistics bounded_state::read() noexcept {
   {
     const std::scoped_lock lock(mutex_);
     for (const bounded_stripe& each : stripes()) {
+      const std::uint32_t count = each.count();  // before the changes, which are not fewer then
       const std::uint64_t changed = each.changes();
-      const std::uint32_t count = each.count();
       all.kept += count;
       pops += (changed - count) / 2;  // the others were pushes
     }

@@ -201,7 +201,7 @@ bounded_state::claim bounded_state::room_to_keep() noexcept {
 // ---- putting
 
 void bounded_state::put(bounded_item& item) noexcept {
-  if (item.is_extra) return destroy(item);
+  if (item.is_extra) return put_extra(item);
   thread_seat* const seat = thread_seat::sure();
   if (push_in_passing(seat, item, false)) return;
   bounded_waiter waiter{.deadline = bounded_deadline(options_.max_put_wait)};
@@ -237,6 +237,19 @@ void bounded_state::put(bounded_item& item) noexcept {
   }
   give_up(puts_, waiter);
   counters::add(counts.overflowed);
+  destroy(item);
+}
+
+// For who waits it is as good as any.
+void bounded_state::put_extra(bounded_item& item) noexcept {
+  bounded_wakes wakes;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!closed_ && gets_.serve(bounded_waiter::with::item, &item, wakes)) {
+      counters::add(counts.handovers);
+      return ungate_if_nobody_waits();
+    }
+  }
   destroy(item);
 }
 

@@ -80,6 +80,7 @@ class bounded_state final : public bounded_store, private ager {
 
   claim get(sync::clock::time_point deadline) noexcept;
   void put(bounded_item& item) noexcept;
+  void put_extra(bounded_item& item) noexcept;
   claim room_to_keep() noexcept;
   void destroy(bounded_item& item) noexcept;
   /// Its memory goes, and its place in the total. The state may be gone then.

@@ -111,7 +111,7 @@ TEST(bounded_pool, makes_no_more_than_so_many_in_all) {
   EXPECT_FALSE(pool.try_get());
   EXPECT_THROW(static_cast<void>(pool.get()), pool_exhausted);
   EXPECT_EQ(message_of([&] { static_cast<void>(pool.get()); }),
-            "cistern: pool \"few\" of cistern::pool_tests::counted: all of its 5 objects are out");
+            "cistern: pool \"few\" of cistern::pool_tests::counted: all of its 5 objects are out, or being destroyed");
   held.pop_back();
   EXPECT_TRUE(pool.try_get());
   held.back().discard();
@@ -157,6 +157,8 @@ TEST(bounded_pool, says_which_option_is_wrong) {
   EXPECT_THAT(made(3, {.max_wait = 1s}), HasSubstr("never waits"));
   EXPECT_THAT(made(3, {.by = bound::total, .max_put_wait = 1s}), HasSubstr("always finds room"));
   EXPECT_THROW(bounded_pool<int>(0), std::invalid_argument);
+  EXPECT_THROW(bounded_pool<int>(1, {.name = "a name that is longer than it may be"}), std::invalid_argument);
+  EXPECT_THROW(bounded_pool<int>(1, {.name = "two\nlines"}), std::invalid_argument);
 }
 
 TEST(bounded_pool, warms_up_to_its_limit) {

@@ -230,4 +230,22 @@ TEST(bounded_waits, lose_nothing_between_many_threads_with_short_deadlines) {
   EXPECT_TRUE(one && two);
 }
 
+TEST(bounded_waits, hand_an_extra_that_is_put_to_a_get_that_waits) {
+  bounded_pool_options options = total_with_wait(1ms);
+  options.by = bound::total_or_extra;
+  bounded_pool<counted> pool(1, options);
+  auto held = pool.get();
+  auto extra = pool.get();
+  const counted* const object = extra.get();
+  std::thread waiter([&] {
+    const auto got = pool.get_for(60s);
+    EXPECT_EQ(got.get(), object);
+  });
+  until_waits(pool, 2);
+  extra.put();
+  waiter.join();
+  EXPECT_EQ(counted::there, 1);  // the extra went as it was put the second time
+  EXPECT_EQ(pool.statistics().extras, 0u);
+}
+
 }  // namespace

@@ -7,7 +7,9 @@
 #include <cistern/pools/text_pool.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory_resource>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -147,6 +149,17 @@ TEST(fixed_block_pool, leaves_room_for_a_header_before_the_payload) {
   EXPECT_EQ(&sent[3], &block->payload()[0]);
   EXPECT_EQ(block->with_header(0).data(), block->payload().data());
   EXPECT_EQ(block->with_header(8).size(), 108u);
+}
+
+TEST(fixed_block_pool, refuses_a_width_that_no_block_has) {
+  EXPECT_THROW(fixed_block_pool(4, SIZE_MAX, 2), std::invalid_argument);
+  EXPECT_THROW(fixed_block_pool(4, SIZE_MAX - 100, 200), std::invalid_argument);
+  fixed_block_pool pool(4, 100, 20);
+  EXPECT_THROW(pool.get()->resize(SIZE_MAX - 10), std::invalid_argument);
+}
+
+TEST(sized_text_pool, refuses_room_that_no_text_has) {
+  EXPECT_THROW(sized_text_pool(4, SIZE_MAX), std::invalid_argument);
 }
 
 }  // namespace

@@ -35,8 +35,8 @@ namespace cistern::inline v0 {
 /// Differences from bpool: a get hands out what this thread put last, where bpool hands out what has idled longest; no
 /// lock while each thread gets and puts its own; hooks (see no_hooks) make, reset, keep and drop items; idle items age
 /// by the clock, so that the number bounds the memory, and use decides; limits on everything, waits with deadlines,
-/// numbers. A double put, a put into another pool and a stale handle end the program with a line that names the pool
-/// and the type.
+/// numbers. A double put, a put into another bounded_pool and a stale handle end the program with a line that names the
+/// pool and the type.
 ///
 /// Items are constructed in blocks of their own. They do not move, and T need not be movable.
 ///
@@ -50,7 +50,8 @@ namespace cistern::inline v0 {
 /// (two for each hardware thread at most, each of four places at least). Threads that share a stripe pay for a mutex
 /// (perf/pools/bounded_pool_bench.cpp). A get that makes, a put that drops, and all while somebody waits go through the
 /// pool's one mutex.
-/// Failure: get() throws what make throws, std::bad_alloc, pool_closed, pool_exhausted. Puts allocate nothing.
+/// Failure: get() throws what make throws, std::bad_alloc, pool_closed, pool_exhausted. Puts allocate nothing, but for
+/// a thread's first use of such pools (without memory for that it does without).
 ///
 /// Example: tests/examples/bounded_pool_example.cpp.
 template <class T, class Hooks>

@@ -31,9 +31,11 @@ struct bounded_pool_options {
   std::string_view name = {};
 
   bound by = bound::kept;
-  /// How long a get waits for a put; not with bound::kept, where it never has to.
+  /// How long a get waits for a put, or for what is being destroyed (by a tick, clear() or a put); not with
+  /// bound::kept, where it never has to.
   std::chrono::nanoseconds max_wait{0};
-  /// How long a put waits for a get; with bound::kept only. The destructor of a handle is a put, too.
+  /// How long a put waits for room, which a get makes or a tick; with bound::kept only. The destructor of a handle is a
+  /// put, too.
   std::chrono::nanoseconds max_put_wait{0};
 
   /// Where memory comes from: for the pool's own part at once, and a block for each item. nullptr:

@@ -5,8 +5,11 @@
 #include <cistern/pools/text_pool.hpp>
 
 #include <cstddef>
+#include <limits>
 #include <memory_resource>
 #include <span>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,9 +18,9 @@ namespace cistern::inline v0 {
 /// Bytes of a fixed width, with room before them for a header that is written once its contents are known.
 class fixed_block {
  public:
-  /// Throws std::bad_alloc.
+  /// Throws std::bad_alloc, and std::invalid_argument for what no vector holds.
   fixed_block(std::size_t width, std::size_t header, std::pmr::memory_resource& upstream)
-      : bytes_(header + width, &upstream), header_(header) {}
+      : bytes_(bytes_for(width, header), &upstream), header_(header) {}
 
   /// What is after the room for the header: as many bytes as the pool's width, in a block that was just got.
   std::span<std::byte> payload() noexcept { return std::span(bytes_).subspan(header_); }
@@ -26,13 +29,21 @@ class fixed_block {
   std::span<std::byte> with_header(std::size_t bytes) noexcept { return std::span(bytes_).subspan(header_ - bytes); }
 
   /// Cuts the payload to its first bytes, or lets it grow, with zeroes.
-  void resize(std::size_t payload) { bytes_.resize(header_ + payload); }
+  void resize(std::size_t payload) { bytes_.resize(bytes_for(payload, header_)); }
   /// Exchanges all of its bytes, those for the header too, for others. They must be of the same memory resource and not
   /// fewer than the room for the header.
   void swap(std::pmr::vector<std::byte>& other) noexcept { bytes_.swap(other); }
 
  private:
   friend struct fixed_block_pool_hooks;
+  friend class fixed_block_pool;
+  static std::size_t bytes_for(std::size_t width, std::size_t header) {
+    constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max();
+    if (width > most || header > most - width)
+      throw std::invalid_argument("cistern::fixed_block: no block has a width of " + std::to_string(width) +
+                                  " bytes behind a header of " + std::to_string(header));
+    return header + width;
+  }
 
   std::pmr::vector<std::byte> bytes_;
   std::size_t header_;
@@ -64,7 +75,8 @@ class fixed_block_pool : public bounded_pool<fixed_block, fixed_block_pool_hooks
  public:
   fixed_block_pool(std::size_t limit, std::size_t width, std::size_t header = 0,
                    const bounded_pool_options& options = {})
-      : bounded_pool(limit, fixed_block_pool_hooks{width, header, &detail::upstream_of(options)}, options) {}
+      : bounded_pool((static_cast<void>(fixed_block::bytes_for(width, header)), limit),
+                     fixed_block_pool_hooks{width, header, &detail::upstream_of(options)}, options) {}
 
   std::size_t width() const noexcept { return hooks().width; }
   std::size_t header_room() const noexcept { return hooks().header; }

@@ -46,7 +46,8 @@ struct CISTERN_EXPORT pool_exhausted : std::runtime_error {
 /// Threads: all functions from any, also in thread-local and static destructors and in the child of a fork. What
 /// happened before a put happens before what follows the get that hands the object out next. Lifetime: the upstream
 /// outlives the pool and its objects. When the pool ends, idle objects are destroyed; objects that are out are reported
-/// (at_end) and are destroyed as they are put, by handles that may outlive the pool, also while the destructor runs.
+/// (at_end) and are destroyed as they are put, by handles that may outlive the pool, also while the destructor runs
+/// (then the last of them perhaps at the next tick of ageing_clock::process(): see pool_options::upstream).
 /// Hooks live as long as the last object.
 ///
 /// Complexity: O(1); about 1 ns each way by handle where an object lies ready, without a lock

@@ -45,7 +45,9 @@ struct pool_options {
 
   /// Where memory comes from, in chunks of 256 KiB to 2 MiB. nullptr: the backend that CISTERN_BACKEND names, else the
   /// one that the build names, if it names another than `system`; else `pages`, which gives memory back at once. It
-  /// must outlive the pool and its blocks, be safe for threads, and not use the pool.
+  /// must outlive the pool and its blocks, be safe for threads, and not use the pool. Where puts run beside the pool's
+  /// destructor, the last of what they put may come back only as ageing_clock::process() ticks after they have
+  /// returned: an upstream that is to go then goes after such a tick.
   std::pmr::memory_resource* upstream = nullptr;
 
   /// The most that the pool takes from its upstream, in bytes: for live blocks, idle ones and bookkeeping (about 100

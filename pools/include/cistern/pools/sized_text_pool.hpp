@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory_resource>
+#include <stdexcept>
 #include <string>
 
 namespace cistern::inline v0 {
@@ -15,12 +16,15 @@ namespace detail {
 
 /// A memory resource for one string: its own block while that is free and large enough, else the upstream's memory.
 class text_block : public std::pmr::memory_resource {
- protected:
+ public:
   /// A string that reserves room for more than it has, but for less than twice that, takes twice that.
-  static std::size_t bytes_for(std::size_t room) noexcept {
+  static std::size_t bytes_for(std::size_t room) {
+    if (room > std::string().max_size() / 2)
+      throw std::invalid_argument("cistern::sized_text: no text has room for " + std::to_string(room) + " bytes");
     return (std::max(room, 2 * std::string().capacity()) + 16) & ~std::size_t{15};
   }
 
+ protected:
   text_block(std::size_t room, std::pmr::memory_resource& upstream)
       : upstream_(upstream), bytes_(bytes_for(room)), block_(upstream.allocate(bytes_, alignment)) {}
   ~text_block() override { upstream_.deallocate(block_, bytes_, alignment); }
@@ -55,7 +59,7 @@ class text_block : public std::pmr::memory_resource {
 /// goes, and the string lies in its block again. Do not move out of it: what was moved would have its block.
 class sized_text : private detail::text_block, public std::pmr::string {
  public:
-  /// With capacity `room`, or a little more. Throws std::bad_alloc.
+  /// With capacity `room`, or a little more. Throws std::bad_alloc, and std::invalid_argument for what no text holds.
   sized_text(std::size_t room, std::pmr::memory_resource& upstream)
       : text_block(room, upstream), std::pmr::string(static_cast<memory_resource*>(this)), room_(room) {
     reserve(room_);
@@ -98,7 +102,8 @@ struct sized_text_pool_hooks {
 class sized_text_pool : public bounded_pool<sized_text, sized_text_pool_hooks> {
  public:
   sized_text_pool(std::size_t limit, std::size_t room, const bounded_pool_options& options = {})
-      : bounded_pool(limit, sized_text_pool_hooks{room, &detail::upstream_of(options)}, options) {}
+      : bounded_pool((static_cast<void>(detail::text_block::bytes_for(room)), limit),
+                     sized_text_pool_hooks{room, &detail::upstream_of(options)}, options) {}
 
   std::size_t room() const noexcept { return hooks().room; }
 };

@@ -109,6 +109,8 @@ class alignas(64) bounded_stripe {
   CISTERN_EXPORT bool begin_visit(const thread_seat* seat) noexcept;
   CISTERN_EXPORT void finish_visit() noexcept;
   CISTERN_EXPORT void end_visit() noexcept;
+  /// In a visit, in the child of a fork: whose bias it has taken away is not here.
+  void forget_borrowed() noexcept { borrowed_ = nullptr; }
 
   /// The heavy fence of a visit.
   CISTERN_EXPORT static void fence() noexcept;
