@@ -6,16 +6,11 @@
 #include <cistern/pools/byte_buffer_io.hpp>
 #include <cistern/pools/byte_buffer_pool.hpp>
 
-#include <atomic>
 #include <cstddef>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
-#include <stop_token>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -25,7 +20,9 @@ namespace {
 using cistern::bounded_pool;
 using cistern::byte_buffer;
 using cistern::byte_buffer_pool;
-using cistern::perf::pair_nanoseconds;
+using cistern::perf::named_measure;
+using cistern::perf::step_nanoseconds;
+using cistern::perf::two_threads_nanoseconds;
 
 constexpr std::size_t kib = 1024;
 alignas(64) const char source[kib] = {};
@@ -35,30 +32,6 @@ template <class Pointer>
 [[gnu::always_inline]] inline Pointer seen(Pointer one) {
   asm volatile("" : "+r"(one) : : "memory");
   return one;
-}
-
-template <class Step>
-double step_nanoseconds(Step step) {
-  return pair_nanoseconds(
-      [=]() mutable -> void* {
-        step();
-        return nullptr;
-      },
-      [](void*) {});
-}
-
-// What a step takes each of two threads that do nothing else.
-template <class Step>
-double two_threads(Step step) {
-  std::atomic<bool> runs{false};
-  const std::jthread other([&](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      for (int i = 0; i < 1000; ++i) step();
-      runs.store(true, std::memory_order_relaxed);
-    }
-  });
-  while (!runs.load(std::memory_order_relaxed)) std::this_thread::yield();
-  return step_nanoseconds(step);
 }
 
 // ---- a buffer, 1 KiB written to it, and its put
@@ -84,7 +57,7 @@ double buffer_1k() {
 
 double buffer_1k_two_threads() {
   static byte_buffer_pool pool;
-  return two_threads([] { use_1k(pool); });
+  return two_threads_nanoseconds([] { use_1k(pool); });
 }
 
 // ---- growth, and pieces of 16 bytes
@@ -175,15 +148,10 @@ double bounded() {
 
 double bounded_two_threads() {
   static bounded_pool<item> pool(64);
-  return two_threads([] { get_and_put(pool); });
+  return two_threads_nanoseconds([] { get_and_put(pool); });
 }
 
-struct entry {
-  std::string_view name;
-  double (*measure)();
-};
-
-constexpr entry entries[] = {
+constexpr named_measure entries[] = {
     {"memcpy-1k", copying_1k},
     {"buffer-1k", buffer_1k},
     {"buffer-1k-two-threads", buffer_1k_two_threads},
@@ -199,14 +167,4 @@ constexpr entry entries[] = {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  for (const entry& one : entries)
-    if (argc == 2 && one.name == argv[1]) return cistern::perf::print_nanoseconds(one.measure());
-  std::fprintf(stderr, "buffer_pair: give one of:");
-  for (const entry& one : entries) std::fprintf(stderr, " %s", one.name.data());
-  std::fprintf(stderr, "\n");
-  return 2;
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "buffer_pair: %s\n", error.what());
-  return 1;
-}
+int main(int argc, char** argv) { return cistern::perf::print_named("buffer_pair", entries, argc, argv); }

@@ -12,10 +12,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
-#include <exception>
 #include <memory_resource>
 #include <stdexcept>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -30,7 +28,10 @@ using cistern::free_list;
 using cistern::object_pool;
 using cistern::object_pool_options;
 using cistern::perf::block_ring;
+using cistern::perf::named_measure;
 using cistern::perf::pair_nanoseconds;
+using cistern::perf::step_nanoseconds;
+using cistern::perf::two_threads_nanoseconds;
 
 struct object {
   std::byte bytes[64];
@@ -38,17 +39,6 @@ struct object {
 
 // The compiler may not see that nobody uses it.
 [[gnu::always_inline]] inline void use(void* one) { asm volatile("" : : "r"(one) : "memory"); }
-
-// For what is a get and its put in one step, as a handle has it.
-template <class Step>
-double step_nanoseconds(Step step) {
-  return pair_nanoseconds(
-      [=]() mutable -> void* {
-        step();
-        return nullptr;
-      },
-      [](void*) {});
-}
 
 constinit thread_local free_list<>* current = nullptr;
 
@@ -70,18 +60,9 @@ double one_thread() {
   return step_nanoseconds([] { get_and_put(pool); });
 }
 
-// What a pair takes each of two threads that do nothing else; the other one's are not timed.
 double two_threads() {
   static object_pool<object> pool;
-  std::atomic<bool> runs{false};
-  const std::jthread other([&](const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      for (int i = 0; i < 1000; ++i) get_and_put(pool);
-      runs.store(true, std::memory_order_relaxed);
-    }
-  });
-  while (!runs.load(std::memory_order_relaxed)) std::this_thread::yield();
-  return step_nanoseconds([] { get_and_put(pool); });
+  return two_threads_nanoseconds([] { get_and_put(pool); });
 }
 
 constexpr std::size_t held = 8;
@@ -257,12 +238,7 @@ double document_new_delete() {
       [](void* gone) { delete static_cast<document*>(gone); });
 }
 
-struct entry {
-  std::string_view name;
-  double (*measure)();
-};
-
-constexpr entry entries[] = {
+constexpr named_measure entries[] = {
     {"list-64", list},
     {"object-64", one_thread},
     {"object-64-two-threads", two_threads},
@@ -281,14 +257,4 @@ constexpr entry entries[] = {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  for (const entry& one : entries)
-    if (argc == 2 && one.name == argv[1]) return cistern::perf::print_nanoseconds(one.measure());
-  std::fprintf(stderr, "object_pair: give one of:");
-  for (const entry& one : entries) std::fprintf(stderr, " %s", one.name.data());
-  std::fprintf(stderr, "\n");
-  return 2;
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "object_pair: %s\n", error.what());
-  return 1;
-}
+int main(int argc, char** argv) { return cistern::perf::print_named("object_pair", entries, argc, argv); }

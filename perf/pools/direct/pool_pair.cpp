@@ -105,12 +105,7 @@ double buffer() {
       [](void*) {});
 }
 
-struct entry {
-  std::string_view name;
-  double (*measure)();
-};
-
-constexpr entry entries[] = {
+constexpr cistern::perf::named_measure entries[] = {
     {"list-64", list<64>},
     {"list-4096", list<4096>},
     {"list-65536", list<65536>},
@@ -129,11 +124,4 @@ constexpr entry entries[] = {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  for (const entry& one : entries)
-    if (argc == 2 && one.name == argv[1]) return cistern::perf::print_nanoseconds(one.measure());
-  std::fprintf(stderr, "pool_pair: give one of:");
-  for (const entry& one : entries) std::fprintf(stderr, " %s", one.name.data());
-  std::fprintf(stderr, "\n");
-  return 2;
-}
+int main(int argc, char** argv) { return cistern::perf::print_named("pool_pair", entries, argc, argv); }
