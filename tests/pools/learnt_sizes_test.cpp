@@ -128,8 +128,8 @@ TEST(learnt_sizes, are_within_one_class_of_the_true_quantile) {
     for (int i = 0; i < 4; ++i) s.epoch(20'000, draw);
     EXPECT_NEAR(static_cast<double>(class_of(s.usual())), static_cast<double>(class_of(true_quantile(draw, 0.9))), 1)
         << &draw - draws;
-    if (&draw - draws < 5) {  // not where one class or another is as right
-      EXPECT_NEAR(static_cast<double>(class_of(s.kept())), static_cast<double>(class_of(true_quantile(draw, 0.99))), 2)
+    if (&draw - draws < 5) {  // not where one class or another is as right; a doubling, for few uses are above it
+      EXPECT_NEAR(static_cast<double>(class_of(s.kept())), static_cast<double>(class_of(true_quantile(draw, 0.99))), 4)
           << &draw - draws;
     }
   }
