@@ -239,6 +239,8 @@ byte_buffer_pool::site::site(byte_buffer_pool& pool, source_site from)
 byte_buffer_pool::site::site(byte_buffer_pool& pool, std::string_view name)
     : pool_(pool), home_(&pool.core_->home(detail::checked_site(name))) {}
 
+learnt_sizes byte_buffer_pool::site::learnt() const { return home_->learnt(); }
+
 std::vector<learnt_sizes> byte_buffer_pool::learnt() const { return core_->learnt(); }
 
 void byte_buffer_pool::learn(const std::vector<learnt_sizes>& sites) {

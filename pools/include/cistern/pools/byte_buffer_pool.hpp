@@ -88,7 +88,7 @@ class CISTERN_EXPORT byte_buffer_pool {
     explicit site(byte_buffer_pool& pool, source_site from = source_site::current());
     site(byte_buffer_pool& pool, std::string_view name);
     byte_buffer get() { return pool_.get_from(*home_); }
-    learnt_sizes learnt() const { return home_->learnt(); }
+    learnt_sizes learnt() const;
 
    private:
     byte_buffer_pool& pool_;
