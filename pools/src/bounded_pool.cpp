@@ -59,7 +59,7 @@ bounded_state::layout bounded_state::layout_of(std::size_t limit) noexcept {
   layout shape{};
   shape.stripes = std::min(most, std::bit_floor(std::max<std::size_t>(1, limit / least)));
   shape.slots_at = rounded_up(sizeof(bounded_state), line) + shape.stripes * sizeof(bounded_stripe);
-  const std::size_t places = rounded_up((limit + shape.stripes - 1) / shape.stripes * sizeof(bounded_item*), line);
+  const std::size_t places = rounded_up((limit + shape.stripes - 1) / shape.stripes * sizeof(void*), line);
   shape.bytes = shape.slots_at + shape.stripes * places;
   return shape;
 }
