@@ -145,7 +145,7 @@ void pool_state::child_of_fork() noexcept {
   }
   waiting_.store(0, std::memory_order_relaxed);
   objects_.waiting = 0;
-  shares_.store(0, std::memory_order_relaxed);
+  shares_.store(0, std::memory_order_relaxed);  // this thread's, too, if it forks in a put: then the pool never goes
   // What another thread was about to destroy is lost; what waits for that is not.
   objects_.moving.store(0, std::memory_order_relaxed);
   for (const magazine* each = objects_.leaving.first; each != nullptr; each = each->next())

@@ -235,7 +235,7 @@ bool pool_state::prepare_visit() noexcept {
 }
 
 bool pool_state::visit() noexcept {
-  constexpr std::uint32_t enough = 3;  // a put is no slower than two ticks
+  constexpr std::uint32_t enough = 3;  // to keep the clock awake for: a put under way is seldom preempted for longer
   evict();
   const bool more = visits_.fetch_add(1, std::memory_order_relaxed) < enough;
   let_go();

@@ -154,6 +154,8 @@ TEST(learnt_sizes, follow_a_drift_within_three_epochs) {
 TEST(learnt_sizes, stay_through_a_quiet_night) {
   scene s;
   s.epoch(5000, fixed(20'000));
+  for (int i = 0; i < 10; ++i) s.epoch(2, fixed(10));  // too few to tell anything
+  EXPECT_EQ(s.usual(), 20'480u);
   for (int i = 0; i < 1000; ++i) s.epoch(2, fixed(10));
   s.epoch(0, fixed(0));
   EXPECT_NE(s.usual(), 1024u);  // not forgotten, though what little was used has been seen

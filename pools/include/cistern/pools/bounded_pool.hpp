@@ -24,7 +24,7 @@ namespace cistern::inline v0 {
 /// channel of Go that serves as a free list.
 ///
 /// Use it where idle memory must have an exact bound, or where there may be only so many of a thing at a time and the
-/// next who wants one has to wait. Without such a number object_pool is faster (2 ns for a get and a put, here 8) and
+/// next who wants one has to wait. Without such a number object_pool is faster (2 ns for a get and a put, here 7) and
 /// has no limit to find out. text_pool, sized_text_pool and fixed_block_pool are ready-made ones for bytes.
 ///
 /// bound (in the options) says what the number bounds: never more than so many are kept, or never more than so many

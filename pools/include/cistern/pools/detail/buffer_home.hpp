@@ -75,8 +75,7 @@ class buffer_home {
   /// Takes a block back in which at most so many bytes were used.
   [[gnu::always_inline]] void put(std::byte* block, std::size_t capacity, std::size_t used) noexcept {
     saw(used);
-    if (block != nullptr) [[likely]]
-      deallocate(pool_, block, capacity, alignof(std::max_align_t));
+    deallocate(pool_, block, capacity, alignof(std::max_align_t));
   }
   [[gnu::always_inline]] void saw(std::size_t used) noexcept {
     if (--sampling::own.left == 0) [[unlikely]]
