@@ -30,20 +30,12 @@ struct bounded_access {
   static bounded_item* item_of(const T* object) noexcept {
     return reinterpret_cast<bounded_item*>(reinterpret_cast<std::uintptr_t>(object) - object_at);
   }
-  static Hooks& hooks(const bounded_store& store) noexcept { return *static_cast<Hooks*>(store.hooks()); }
 
   /// Hands a kept or new object out.
   [[gnu::always_inline]] static std::uint32_t take(bounded_store& store, bounded_item* item) {
     const std::uint32_t generation = item->generation += 2;
     item->life = generation;
-    if constexpr (requires(Hooks & hooks, T & object) { hooks.prepare(object); }) {
-      try {
-        hooks(store).prepare(*object_of(item));
-      } catch (...) {
-        store.drop(*item, bounded_store::reason::failed);
-        throw;
-      }
-    }
+    rules::prepare(store, *item, *object_of(item));
     return generation;
   }
 
@@ -52,22 +44,7 @@ struct bounded_access {
     if (pool_checks && item->life != generation) [[unlikely]]
       bounded_store::not_yours(*item);
     bounded_store& store = *item->owner;
-    if constexpr (rules::has_keep || rules::has_reset) {
-      T& object = *object_of(item);
-      try {
-        bool stays = true;
-        if constexpr (rules::has_patient_keep)
-          stays = hooks(store).keep(object, item->strikes);
-        else if constexpr (rules::has_keep)
-          stays = hooks(store).keep(object);
-        if (!stays) return store.drop(*item, bounded_store::reason::refused);
-        if constexpr (rules::has_reset) hooks(store).reset(object);
-      } catch (...) {
-        store.drop(*item, bounded_store::reason::failed);
-        throw;
-      }
-    }
-    store.keep(*item);
+    if (rules::may_stay(store, *item, *object_of(item))) store.keep(*item);
   }
 };
 

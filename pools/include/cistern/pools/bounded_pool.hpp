@@ -160,7 +160,7 @@ class bounded_pool {
   std::size_t limit() const noexcept { return store_->limit(); }
   bounded_pool_statistics statistics() const { return store_->numbers(); }
   std::string_view name() const noexcept { return store_->name(); }
-  const Hooks& hooks() const noexcept { return access::hooks(*store_); }
+  const Hooks& hooks() const noexcept { return access::rules::hooks(*store_); }
 
  private:
   // The handle is made by the caller, so that it need not lie in memory.
@@ -184,7 +184,7 @@ class bounded_pool {
     void* const at = reinterpret_cast<char*>(item) + access::object_at;
     try {
       if constexpr (requires(Hooks & hooks) { hooks.make(); })
-        ::new (at) T(access::hooks(*store_).make());
+        ::new (at) T(access::rules::hooks(*store_).make());
       else
         ::new (at) T();
     } catch (...) {

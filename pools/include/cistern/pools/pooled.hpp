@@ -73,7 +73,47 @@ struct object_access {
   static_assert(
       !requires { &Hooks::drop; } || requires(Hooks & hooks, T& object) { hooks.drop(object); }, "drop() takes no T&");
 
-  static Hooks& hooks(const object_store& store) noexcept { return *static_cast<Hooks*>(store.hooks()); }
+  template <class Store>
+  static Hooks& hooks(const Store& store) noexcept {
+    return *static_cast<Hooks*>(store.hooks());
+  }
+
+  // What follows is the same for every store of objects, with cells that have strikes.
+
+  /// What comes before an object is handed out. If that throws, the object is gone.
+  template <class Store, class Cell>
+  [[gnu::always_inline]] static void prepare(Store& store, Cell& cell, T& object) {
+    if constexpr (requires(Hooks & hooks) { hooks.prepare(object); }) {
+      try {
+        hooks(store).prepare(object);
+      } catch (...) {
+        store.drop(cell, object_store::reason::failed);
+        throw;
+      }
+    }
+  }
+  /// What comes before an object is kept: false, or an exception of a hook, and it is gone.
+  template <class Store, class Cell>
+  [[gnu::always_inline]] static bool may_stay(Store& store, Cell& cell, T& object) {
+    if constexpr (has_keep || has_reset) {
+      try {
+        bool stays = true;
+        if constexpr (has_patient_keep)
+          stays = hooks(store).keep(object, cell.strikes);
+        else if constexpr (has_keep)
+          stays = hooks(store).keep(object);
+        if (!stays) {
+          store.drop(cell, object_store::reason::refused);
+          return false;
+        }
+        if constexpr (has_reset) hooks(store).reset(object);
+      } catch (...) {
+        store.drop(cell, object_store::reason::failed);
+        throw;
+      }
+    }
+    return true;
+  }
 
   // Of one that may be idle, and so poisoned.
   static std::uint64_t life_of(object_cell* cell) noexcept {
@@ -85,14 +125,7 @@ struct object_access {
   [[gnu::always_inline]] static std::uint32_t take(object_store& store, object_cell* cell) {
     const std::uint32_t generation = cell->generation += 2;  // odd, so that no object is out by the generation 0
     cell->life = generation;
-    if constexpr (requires(Hooks & hooks, T & object) { hooks.prepare(object); }) {
-      try {
-        hooks(store).prepare(*object_of(cell));
-      } catch (...) {
-        store.drop(*cell, object_store::reason::failed);
-        throw;
-      }
-    }
+    prepare(store, *cell, *object_of(cell));
     return generation;
   }
 
@@ -101,22 +134,7 @@ struct object_access {
   [[gnu::always_inline]] static void put(object_store& store, object_cell* cell, std::uint32_t generation) {
     if (pool_checks && life_of(cell) != generation) [[unlikely]]
       store.not_yours(*cell);
-    if constexpr (has_keep || has_reset) {
-      T& object = *object_of(cell);
-      try {
-        bool stays = true;
-        if constexpr (has_patient_keep)
-          stays = hooks(store).keep(object, cell->strikes);
-        else if constexpr (has_keep)
-          stays = hooks(store).keep(object);
-        if (!stays) return store.drop(*cell, object_store::reason::refused);
-        if constexpr (has_reset) hooks(store).reset(object);
-      } catch (...) {
-        store.drop(*cell, object_store::reason::failed);
-        throw;
-      }
-    }
-    store.keep(*cell);
+    if (may_stay(store, *cell, *object_of(cell))) store.keep(*cell);
   }
 
   static void drop(void* object, void* of) noexcept {
