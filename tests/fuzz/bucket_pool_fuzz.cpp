@@ -3,7 +3,7 @@
 // bucket_pool against a plain model: the first byte chooses the kind of the pool, the second how it ends, all others
 // are operations. The model is a list of the blocks that are out; each holds a pattern of its own, over all that its
 // user may use, which must be there as it is put. Under AddressSanitizer what is idle cannot be touched.
-#include "counting_upstream.hpp"
+#include "failing_upstream.hpp"
 #include "fuzz_input.hpp"
 #include "pattern.hpp"
 #include "pool_kinds.hpp"
@@ -32,8 +32,8 @@ using cistern::bucket_pool;
 using cistern::buffer;
 using cistern::fuzz::all_are;
 using cistern::fuzz::check_pattern;
-using cistern::fuzz::counting_upstream;
 using cistern::fuzz::end_bytes;
+using cistern::fuzz::failing_upstream;
 using cistern::fuzz::input;
 using cistern::fuzz::pool_kind;
 using cistern::fuzz::require;
@@ -73,7 +73,7 @@ class session {
 
   void play() {
     while (!in_.empty()) step();
-    memory_.fail_next(0);
+    memory_.fail_after(0, 0);
     finish();
   }
 
@@ -102,7 +102,7 @@ class session {
   std::size_t size();
   bool has_room(std::size_t bytes) const { return held_.size() < most_blocks && live_bytes_ + bytes <= most_bytes; }
   bool may_fail(std::size_t bytes) {
-    return bytes > counting_upstream::largest / 2 || kind_.is_limited() || memory_.is_failing();
+    return bytes > failing_upstream::largest / 2 || kind_.is_limited() || memory_.is_failing();
   }
   void take(void* block, std::size_t asked, std::size_t alignment, bool has_size = true);
   held_block let_go(std::size_t index);
@@ -116,7 +116,7 @@ class session {
   input& in_;
   pool_kind kind_;
   std::size_t ending_;
-  counting_upstream memory_, other_memory_;
+  failing_upstream memory_, other_memory_;
   cistern::ageing_clock clock_;
   std::optional<bucket_pool> pool_, other_;
   cistern::detail::block_pool* core_ = nullptr;
@@ -190,12 +190,12 @@ void session::put(const held_block& block, std::size_t way) {
 
 void session::allocate(std::size_t alignment) {
   const std::size_t bytes = size();
-  if (bytes <= counting_upstream::largest && !has_room(bytes)) return;
+  if (bytes <= failing_upstream::largest && !has_room(bytes)) return;
   const bool may = may_fail(bytes), refused = memory_.is_failing();
   void* const block = pool_->try_allocate(bytes, alignment);
   count(block);
   require(block != nullptr || may, "there is memory for a block");
-  require(block == nullptr || bytes <= counting_upstream::largest, "there is no block of such a size");
+  require(block == nullptr || bytes <= failing_upstream::largest, "there is no block of such a size");
   // A pool that evicts fails only for what is in use.
   if (block == nullptr && kind_.options.full == cistern::when_full::evict && held_.empty() && buffers_.empty() &&
       !second_.is_busy() && !refused)
@@ -235,7 +235,7 @@ void session::put_many() {
 
 void session::resize_block() {
   const std::size_t bytes = size();
-  if (held_.empty() || (bytes <= counting_upstream::largest && !has_room(bytes))) return;
+  if (held_.empty() || (bytes <= failing_upstream::largest && !has_room(bytes))) return;
   const held_block old = any_block();
   const bool may = may_fail(bytes);
   auto* const moved = static_cast<std::byte*>(pool_->realloc(old.data, bytes));
@@ -286,7 +286,7 @@ void session::put_batch() {
 
 void session::get_buffer() {
   const std::size_t bytes = size();
-  if (buffers_.size() >= 64 || (bytes <= counting_upstream::largest && !has_room(bytes))) return;
+  if (buffers_.size() >= 64 || (bytes <= failing_upstream::largest && !has_room(bytes))) return;
   const bool may = may_fail(bytes);
   buffer got = pool_->try_get(bytes);
   count(got.data());
@@ -465,7 +465,7 @@ void session::step() {
     case 29:
       return go_quiet();
     case 30:
-      return memory_.fail_next(in_.below(8));
+      return memory_.fail_after(0, in_.below(8));
     default:
       if (in_.below(8) == 0) static_cast<void>(to_string(pool_->statistics()) + to_json(pool_->statistics()));
       return check_statistics();

@@ -2,7 +2,7 @@
 //
 // byte_buffer against std::string: the first byte chooses the memory resource, all others are operations on one of two
 // buffers. After each a buffer holds what its string holds; under AddressSanitizer nothing else is touched.
-#include "counting_upstream.hpp"
+#include "failing_upstream.hpp"
 #include "fuzz_input.hpp"
 #include <cistern/allocators/backend_resource.hpp>
 #include <cistern/allocators/system_backend.hpp>
@@ -32,7 +32,7 @@ namespace {
 using cistern::bucket_pool;
 using cistern::byte_block;
 using cistern::byte_buffer;
-using cistern::fuzz::counting_upstream;
+using cistern::fuzz::failing_upstream;
 using cistern::fuzz::input;
 using cistern::fuzz::require;
 
@@ -70,7 +70,7 @@ class memory {
     return one;
   }
 
-  counting_upstream upstream;
+  failing_upstream upstream;
   cistern::basic_backend_resource<cistern::system_backend> backend;
   std::optional<bucket_pool> pool;
   std::pmr::memory_resource* chosen = nullptr;
@@ -330,7 +330,7 @@ void session::step() {
       break;
     }
     default:
-      memory_.upstream.fail_next(in_.below(4));
+      memory_.upstream.fail_after(0, in_.below(4));
   }
   check(one);
 }

@@ -15,9 +15,12 @@
 namespace cistern::fuzz {
 
 /// Memory of operator new that ends after so many allocations, and comes again; of which it is known who has what.
-/// Large blocks are used again by later runs, for fresh pages are most of what a short run costs. Threads: any.
+/// It refuses what is large. Larger blocks are used again by later runs, for fresh pages are most of what a short run
+/// costs. Threads: any.
 class failing_upstream final : public std::pmr::memory_resource {
  public:
+  static constexpr std::size_t largest = std::size_t{8} << 20;
+
   /// Serves `first` allocations, and then refuses `count`.
   void fail_after(std::size_t first, std::size_t count) {
     const std::scoped_lock lock(mutex_);
@@ -52,7 +55,7 @@ class failing_upstream final : public std::pmr::memory_resource {
 
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
     const std::scoped_lock lock(mutex_);
-    if (refuses()) throw std::bad_alloc();
+    if (bytes > largest || alignment > largest || refuses()) throw std::bad_alloc();
     void* block = nullptr;
     if (std::vector<void*>& past = used({bytes, alignment}); !past.empty()) {
       block = past.back();
