@@ -2,6 +2,7 @@
 //
 // Items of bounded pools on their way between threads that come and go, with waits, ticks and clears. Each knows its
 // owner, and both bounds are watched from outside.
+#include "owned_thing.hpp"
 #include <cistern/allocators/ageing_clock.hpp>
 #include <cistern/allocators/detail/sanitizer.hpp>
 #include <cistern/pools/bounded_pool.hpp>
@@ -25,28 +26,10 @@ namespace {
 using cistern::bound;
 using cistern::bounded_pool;
 using cistern::bounded_pool_options;
+using cistern::stress::owned;
 
-std::atomic<std::int64_t> items{0};
-std::atomic<std::uint64_t> wrong{0};
-
-struct owned {
-  owned() { items.fetch_add(1, std::memory_order_relaxed); }
-  ~owned() {
-    items.fetch_sub(1, std::memory_order_relaxed);
-    if (std::exchange(owner, dead) != nobody) ++wrong;
-  }
-  owned(const owned&) = delete;
-  owned& operator=(const owned&) = delete;
-
-  static constexpr std::uint64_t nobody = 0, dead = ~std::uint64_t{0};
-  void take(std::uint64_t by) {
-    if (std::exchange(owner, by) != nobody) ++wrong;
-  }
-  void leave(std::uint64_t by) {
-    if (std::exchange(owner, nobody) != by) ++wrong;
-  }
-  std::uint64_t owner = nobody;
-};
+std::atomic<std::int64_t>& items = cistern::stress::owned::there;
+std::atomic<std::uint64_t>& wrong = cistern::stress::owned::wrong;
 
 constexpr std::size_t limit = 24;
 

@@ -2,6 +2,7 @@
 //
 // Objects on their way between threads that come and go. Each knows its owner: a cookie that is taken away before every
 // put and before every hand-over, so that two owners of one object show without a sanitizer too.
+#include "owned_thing.hpp"
 #include <cistern/allocators/ageing_clock.hpp>
 #include <cistern/allocators/detail/sanitizer.hpp>
 #include <cistern/pools/object_pool.hpp>
@@ -29,28 +30,10 @@ using cistern::object_ageing;
 using cistern::object_pool;
 using cistern::object_pool_options;
 using cistern::pooled;
+using cistern::stress::owned;
 
-std::atomic<std::int64_t> objects{0};
-std::atomic<std::uint64_t> wrong{0};
-
-struct owned {
-  owned() { objects.fetch_add(1, std::memory_order_relaxed); }
-  ~owned() {
-    objects.fetch_sub(1, std::memory_order_relaxed);
-    if (std::exchange(owner, dead) != nobody) ++wrong;
-  }
-  owned(const owned&) = delete;
-  owned& operator=(const owned&) = delete;
-
-  static constexpr std::uint64_t nobody = 0, dead = ~std::uint64_t{0};
-  void take(std::uint64_t by) {
-    if (std::exchange(owner, by) != nobody) ++wrong;
-  }
-  void leave(std::uint64_t by) {
-    if (std::exchange(owner, nobody) != by) ++wrong;
-  }
-  std::uint64_t owner = nobody;
-};
+std::atomic<std::int64_t>& objects = cistern::stress::owned::there;
+std::atomic<std::uint64_t>& wrong = cistern::stress::owned::wrong;
 
 struct scene {
   explicit scene(object_ageing ageing)
