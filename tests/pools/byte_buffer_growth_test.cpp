@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Where a byte_buffer's memory comes from: growing, shrinking, and when there is none.
+#include "buffer_texts.hpp"
 #include <cistern/allocators/backend_resource.hpp>
 #include <cistern/allocators/fail_nth_resource.hpp>
 #include <cistern/allocators/poison.hpp>
@@ -24,18 +25,8 @@ namespace {
 
 using cistern::bucket_pool;
 using cistern::byte_buffer;
-
-byte_buffer filled(std::string_view text, std::pmr::memory_resource* resource = nullptr) {
-  byte_buffer made(resource);
-  made.append(text);
-  return made;
-}
-
-std::string letters(std::size_t count, char first = 'a') {
-  std::string text(count, first);
-  for (std::size_t i = 0; i < count; ++i) text[i] = static_cast<char>(static_cast<std::size_t>(first) + i % 26);
-  return text;
-}
+using cistern::pool_tests::filled;
+using cistern::pool_tests::letters;
 
 TEST(byte_buffer_growth, has_the_room_that_was_reserved) {
   for (const std::size_t total : {1u, 100u, 5000u, 300'000u}) {

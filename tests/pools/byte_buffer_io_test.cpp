@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "descriptor_ends.hpp"
 #include <cistern/allocators/fail_nth_resource.hpp>
 #include <cistern/pools/bucket_pool.hpp>
 #include <cistern/pools/byte_buffer_io.hpp>
@@ -38,6 +39,7 @@ using cistern::read_some;
 using cistern::send_all;
 using cistern::transfer;
 using cistern::write_all;
+using cistern::pool_tests::ends;
 
 std::string letters(std::size_t count) {
   std::string text(count, 'a');
@@ -45,38 +47,6 @@ std::string letters(std::size_t count) {
   return text;
 }
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
-
-/// Both ends of a pipe, or of a pair of sockets.
-struct ends {
-  int to_read = -1, to_write = -1;
-
-  static ends of_pipe(int flags = 0) {
-    int both[2] = {-1, -1};
-    EXPECT_EQ(pipe2(both, O_CLOEXEC | flags), 0);
-    return {both[0], both[1]};
-  }
-  static ends of_sockets(int flags = 0) {
-    int both[2] = {-1, -1};
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, both), 0);
-    constexpr int small = 4096;
-    EXPECT_EQ(setsockopt(both[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
-    return {both[0], both[1]};
-  }
-  ends(int reading, int writing) : to_read(reading), to_write(writing) {}
-  ends(const ends&) = delete;
-  ends& operator=(const ends&) = delete;
-  ~ends() {
-    stop_reading();
-    stop_writing();
-  }
-  void stop_reading() { close_one(to_read); }
-  void stop_writing() { close_one(to_write); }
-
- private:
-  static void close_one(int& which) {
-    if (which >= 0) close(std::exchange(which, -1));
-  }
-};
 
 bool would_block(const transfer& done) { return done.error == std::errc::resource_unavailable_try_again; }
 

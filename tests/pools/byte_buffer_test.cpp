@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "buffer_texts.hpp"
 #include <cistern/pools/bucket_pool.hpp>
 #include <cistern/pools/byte_buffer.hpp>
 
@@ -26,6 +27,8 @@ namespace {
 using cistern::bucket_pool;
 using cistern::byte_block;
 using cistern::byte_buffer;
+using cistern::pool_tests::filled;
+using cistern::pool_tests::letters;
 using namespace std::string_view_literals;
 
 static_assert(!std::is_copy_constructible_v<byte_buffer> && std::is_nothrow_move_constructible_v<byte_buffer> &&
@@ -39,18 +42,6 @@ concept can_be_added = requires(byte_buffer buffer, T one) {
   buffer += one;
 };
 static_assert(can_be_added<char> && can_be_added<std::byte> && can_be_added<std::string> && !can_be_added<int>);
-
-byte_buffer filled(std::string_view text, std::pmr::memory_resource* resource = nullptr) {
-  byte_buffer made(resource);
-  made.append(text);
-  return made;
-}
-
-std::string letters(std::size_t count, char first = 'a') {
-  std::string text(count, first);
-  for (std::size_t i = 0; i < count; ++i) text[i] = static_cast<char>(static_cast<std::size_t>(first) + i % 26);
-  return text;
-}
 
 TEST(byte_buffer, takes_no_memory_before_the_first_byte) {
   bucket_pool pool;
