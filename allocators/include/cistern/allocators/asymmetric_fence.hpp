@@ -34,6 +34,17 @@ struct asymmetric_fence {
     }
   }
 
+  /// For a hot side whose store publishes: orders every earlier store of this thread before the load of `object`, which
+  /// is an acquire load, against heavy_fence().
+  template <class T>
+  static T light_fence_then_load(const sync::atomic<T>& object, bool light) noexcept {
+    if (light) [[likely]] {
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+      return object.load(std::memory_order_acquire);
+    }
+    return sync::fence_then_load(object);
+  }
+
   /// The other side. False when the kernel refused, which it does not do once it has accepted the registration, but
   /// sandboxes can: then nothing is ordered and the caller must not rely on what it reads next.
   CISTERN_EXPORT static bool heavy_fence() noexcept;

@@ -11,6 +11,7 @@ namespace cistern::inline v0::detail {
 /// The order in which cistern's locks are taken, before fork as at any other time: a thread that holds one may take
 /// only those below it.
 enum class fork_rank : std::uint8_t {
+  worker_pool,  // before all that it uses
   thread_registry,
   background_reclaimer,
   ageing,

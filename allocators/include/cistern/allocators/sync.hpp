@@ -48,7 +48,7 @@ struct std_sync {
     object.exchange(value, std::memory_order_seq_cst);
 #else
     object.store(value, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    full_fence();
 #endif
   }
 
@@ -62,7 +62,7 @@ struct std_sync {
     const_cast<atomic<T>&>(object).compare_exchange_strong(value, value, std::memory_order_seq_cst);
     return value;
 #else
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    full_fence();
     return object.load(std::memory_order_acquire);
 #endif
   }
@@ -117,6 +117,16 @@ struct std_sync {
   CISTERN_EXPORT static void unpark_all(const atomic<std::uint32_t>& word) noexcept;
 
  private:
+  // clang 14 makes an mfence of it, which takes twice the time of a locked instruction, and half of what a worker's
+  // deque costs (perf/workers/task_deque_bench.cpp).
+  static void full_fence() noexcept {
+#if defined(__x86_64__) && !CISTERN_TSAN
+    asm volatile("lock; orq $0, -64(%%rsp)" ::: "memory", "cc");
+#else
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+  }
+
   [[gnu::tls_model("initial-exec")]] CISTERN_EXPORT static constinit thread_local thread_words own_words;
 };
 

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cistern/allocators/ageing_clock.hpp>
+#include <cistern/allocators/asymmetric_fence.hpp>
+#include <cistern/allocators/export.hpp>
+#include <cistern/allocators/fork_handlers.hpp>
+#include <cistern/allocators/mutex.hpp>
+#include <cistern/allocators/sync.hpp>
+#include <cistern/workers/detail/permits.hpp>
+#include <cistern/workers/detail/task_memory.hpp>
+#include <cistern/workers/detail/task_queue.hpp>
+#include <cistern/workers/detail/work_place.hpp>
+#include <cistern/workers/detail/worker.hpp>
+#include <cistern/workers/task.hpp>
+#include <cistern/workers/worker_pool_options.hpp>
+#include <cistern/workers/worker_pool_statistics.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <memory_resource>
+#include <new>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cistern::inline v0::detail {
+
+/// How many workers could be woken (or started), and how many look for work: one word, see crew.cpp.
+class idle_word {
+ public:
+  static constexpr std::uint64_t one_searcher = 1;
+  static constexpr std::uint64_t one_wakeable = std::uint64_t{1} << 32;
+
+  constexpr explicit idle_word(std::uint64_t word) noexcept : word_(word) {}
+  std::uint32_t wakeable() const noexcept { return static_cast<std::uint32_t>(word_ >> 32); }
+  std::uint32_t searchers() const noexcept { return static_cast<std::uint32_t>(word_); }
+
+ private:
+  std::uint64_t word_;
+};
+
+/// What a worker_pool consists of: its workers, where their tasks wait, who sleeps, and how they are told to stop. The
+/// templates of the pool put tasks in; all else is out of line.
+class CISTERN_EXPORT crew final : private ager {
+ public:
+  /// Throws what worker_pool's constructor throws.
+  explicit crew(const worker_pool_options& options);
+  ~crew();
+  crew(const crew&) = delete;
+  crew& operator=(const crew&) = delete;
+  /// As the pool is destroyed. Ends the program on one of its own workers.
+  void end() noexcept;
+
+  // Putting tasks in.
+
+  /// The calling thread's worker, if it is one of this crew.
+  worker* own_worker() const noexcept {
+    worker* const mine = place().own;
+    return mine != nullptr && &mine->pool == this ? mine : nullptr;
+  }
+
+  /// For a task that needs none of the pool's ways with a full queue: into the worker's own deque from within, into the
+  /// shared queue from outside. Never blocks, but for a mutex now and then.
+  template <class Filler>
+  submission try_put(Filler& filler) {
+    if (worker* const mine = own_worker()) return put_inside(*mine, filler);
+    if (is_bounded_ && !room_.try_acquire())
+      return refused(orders() >= order::discard ? submission::stopped : submission::full);
+    return put_outside(filler);
+  }
+
+  /// With the pool's or the submission's ways, which may be to wait. run_here() runs it on this thread.
+  template <class Filler>
+  submission put(Filler& filler, const submit_options* how) {
+    if (how != nullptr && how->stop.stop_requested()) [[unlikely]]
+      return refused(submission::cancelled);
+    if (worker* const mine = own_worker()) return put_inside(*mine, filler);
+    if (is_bounded_ && !room_.try_acquire()) [[unlikely]] {
+      const submission room = wait_for_room(how);
+      if (room == submission::ran_here) {
+        task here;
+        here.fill(filler);
+        run_as_guest(here);
+        return room;
+      }
+      if (room != submission::accepted) return room;
+    }
+    return put_outside(filler);
+  }
+
+  /// With room in the queue.
+  template <class Filler>
+  submission put_outside(Filler& filler) {
+    struct ending {
+      crew& self;
+      bool is_put = false;  // a task, or an empty one, has the room
+      ~ending() {
+        if (is_put)
+          self.notify();
+        else if (self.is_bounded_)
+          self.room_.release();
+      }
+    } ends{*this};
+    const epoch_guard region;
+    ends.is_put = true;
+    const task_queue::outcome outcome = queue_.push(filler, region);
+    if (outcome == task_queue::outcome::accepted) [[likely]]
+      return submission::accepted;
+    ends.is_put = false;
+    return refused(outcome == task_queue::outcome::closed ? submission::stopped : submission::no_memory);
+  }
+
+  /// The worker's own deque: never full. What runs meanwhile may go on submitting until the pool discards.
+  template <class Filler>
+  submission put_inside(worker& mine, Filler& filler) {
+    if (orders() >= order::discard) [[unlikely]]
+      return refused(submission::stopped);
+    struct freed {
+      void operator()(void* block) const noexcept {
+        task_memory_.deallocate(block, sizeof(task_node), alignof(task_node));
+      }
+      bucket_pool& task_memory_;
+    };
+    std::unique_ptr<void, freed> block(memory_.try_allocate(sizeof(task_node), alignof(task_node)), freed{memory_});
+    if (block == nullptr) [[unlikely]]
+      return refused(submission::no_memory);
+    auto* const node = ::new (block.get()) task_node;
+    node->work.fill(filler);
+    static_cast<void>(block.release());
+    mine.submitted.add();
+    if (!mine.deque.push(node)) [[unlikely]]
+      hand_over(node);
+    notify();
+    return submission::accepted;
+  }
+
+  /// Wakes or starts a worker if that is needed, after something was put where workers look.
+  void notify() noexcept {
+    // [n] pairs with [s]: either this sees that somebody can be woken, or whoever made that so sees the task.
+    if (idle_word(asymmetric_fence::light_fence_then_load(idle_, light_)).wakeable() == 0) [[likely]]
+      return;
+    // [m] pairs with [e]: either this sees no searcher, or the last one looks again after this.
+    const idle_word idle(sync::fence_then_load(idle_));
+    if (idle.searchers() == 0 && idle.wakeable() != 0) wake_one();
+  }
+
+  // For waits of a worker.
+
+  /// Puts a task where any worker finds it, past bounds and whether or not the queue is closed.
+  void hand_over(task_node* node) noexcept;
+  /// Runs it as a task of the worker, from a wait within another one, and frees it.
+  void run_node(worker& mine, task_node* node) noexcept;
+  void free_node(task_node* node) noexcept {
+    std::destroy_at(node);
+    memory_.deallocate(node, sizeof(task_node), alignof(task_node));
+  }
+  /// Runs a task on a thread that is none of the workers: with an arena, exceptions to the handler.
+  void run_as_guest(task& work) noexcept;
+  worker* worker_at(std::size_t index) const noexcept;
+  std::size_t places() const noexcept;  ///< workers there have been at a time; indices are below
+
+  // Control. Moments are of sync::clock.
+
+  void pause() noexcept;
+  void resume() noexcept;
+  bool wait_until_quiet(bool and_empty, sync::clock::time_point deadline);
+  void resize(std::size_t min_workers, std::size_t max_workers);
+  void request_stop(bool discard) noexcept;
+  stop_report stop(bool discard, sync::clock::time_point deadline);
+  void restart();
+
+  // What it says of itself.
+
+  worker_pool_statistics statistics() const;
+  std::vector<running_task> running_tasks() const;
+  std::string_view name() const noexcept { return name_; }
+  std::stop_token stop_token() const;
+  bool is_stopped() const noexcept { return orders() >= order::drain; }
+  bool is_forked() const noexcept { return is_forked_.load(std::memory_order_relaxed); }
+  bool measures() const noexcept { return measures_; }
+  std::chrono::nanoseconds spin() const noexcept { return spin_; }
+
+  [[noreturn]] void refuse(submission why) const;  ///< throws what says so
+
+  /// Makes threads; tests put one here that fails.
+  using thread_maker = int (*)(pthread_t*, void* (*)(void*), void*);
+  static constinit sync::atomic<thread_maker> make_thread;
+
+  /// The worker's running: marks a word of a site as that of a running task, also where there is no site.
+  static constexpr std::uint64_t running_mark = std::uint64_t{1} << 47;
+
+  // On the worker's thread; in tests on one that stands for it.
+  void run_worker(worker& mine) noexcept;
+
+ private:
+  /// What workers look at between two tasks. In the order in which they become worse.
+  enum class order : std::uint32_t {
+    none = 0,
+    look = 1,     ///< paused, or too many
+    drain = 2,    ///< end when nothing is left
+    discard = 3,  ///< drop what is left, and end
+  };
+  order orders() const noexcept { return static_cast<order>(orders_.load(std::memory_order_acquire)); }
+  void set_orders() noexcept;
+
+  struct worker_table {
+    std::size_t count;
+    std::unique_ptr<worker*[]> at;
+  };
+
+  struct checked_tag {};
+  crew(const worker_pool_options& options, checked_tag);
+
+  submission refused(submission why) noexcept;
+  submission wait_for_room(const submit_options* how);
+  bool spin_for_room(sync::clock::time_point deadline) noexcept;
+  bool drop_oldest();
+
+  // A worker's life.
+  void work(worker& mine) noexcept;
+  bool obey(worker& mine) noexcept;
+  bool run_next(worker& mine) noexcept;
+  bool run_from_outside(worker& mine) noexcept;
+  task_node* take_handed_over() noexcept;
+  task_node* steal(worker& mine) noexcept;
+  void run(worker& mine, task& work) noexcept;
+  void run_watched(worker& mine, task& work) noexcept;
+  static void count_end(worker& mine) noexcept;
+  void report(worker& mine, const source_site& site, const std::exception_ptr& what) noexcept;
+  void report_failure(const source_site& site, const std::exception_ptr& what) noexcept;
+  bool search(worker& mine) noexcept;
+  void end_search(worker& mine) noexcept;
+  bool sleep(worker& mine) noexcept;
+  bool may_end(worker& mine) noexcept;
+  bool sees_work(const worker& mine) const noexcept;
+
+  // With mutex_ held.
+  void enter_sleepers(worker& mine) noexcept;
+  void leave_sleepers(worker& mine) noexcept;
+  void rouse(worker& sleeper, bool as_searcher) noexcept;
+  bool set_startable() noexcept;
+  worker* take_place();
+  void add_place();
+  void tell_waiters() noexcept;
+  void rouse_all() noexcept;
+  void end_pause() noexcept;
+
+  void wake_one() noexcept;
+  void check_after_room_for_wakes() noexcept;
+  bool start(worker& mine) noexcept;
+  void start_failed(worker& mine) noexcept;
+  void thread_failed(worker& mine) noexcept;
+  void thread_ended(worker& mine) noexcept;
+  void join_ended() noexcept;
+  void name_thread(const worker& mine) noexcept;
+  static void* thread_main(void* mine) noexcept;
+  bool start_another() noexcept;
+  bool start_drainer() noexcept;
+  void take_down() noexcept;
+  template <class Done>
+  bool wait_for_turn(Done&& done, sync::clock::time_point deadline);
+  bool is_discarding() const noexcept;
+  void discard_queued() noexcept;
+  void discard_deques() noexcept;
+  void refuse_own_worker(const char* what) const;
+
+  bool age(age_level level) noexcept override;
+  void prepare_fork() noexcept;
+  void after_fork(bool is_child) noexcept;
+
+  // Constant.
+  bucket_pool& memory_;
+  const bool is_bounded_, is_direct_, light_, measures_;
+  worker_observer* const observer_;
+  const std::chrono::nanoseconds spin_, idle_timeout_;
+  const overflow when_full_;
+  const std::chrono::nanoseconds max_wait_;
+  const std::size_t bound_;
+  const worker_affinity affinity_;
+  const arena_options arena_options_;
+  std::pmr::memory_resource& queue_upstream_;
+  const std::function<void(std::exception_ptr, const source_site&)> on_exception_;
+  const std::string name_;
+  fork_handler at_fork_;
+
+  // Read by all, seldom written, with mutex_ held.
+  alignas(128) sync::atomic<std::uint32_t> orders_{0};
+  sync::atomic<const worker_table*> table_{nullptr};
+  sync::atomic<bool> is_forked_{false};
+
+  alignas(128) sync::atomic<std::uint64_t> idle_{0};  // an idle_word
+  task_queue queue_;
+  permits room_;
+  sync::atomic<std::uint32_t> handed_over_{0};  // how many there are
+
+  // Counted by any thread.
+  alignas(128) sync::atomic<std::uint64_t> rejected_{0}, timed_out_{0}, ran_here_{0}, dropped_{0},
+      discarded_{0}, wakes_{0}, failed_starts_{0};
+
+  alignas(128) mutable mutex mutex_;
+  // Guarded by mutex_.
+  bool draining_ = false, discarding_ = false, paused_ = false;
+  std::size_t min_workers_, max_workers_;
+  std::size_t threads_ = 0;  // that live, or are being started
+  std::size_t leaving_ = 0;  // of them, those that are about to end
+  std::size_t sleeping_ = 0;
+  std::size_t startable_ = 0;   // counted in idle_
+  bool starts_failed_ = false;  // until the next tick
+  worker* warmest_ = nullptr;
+  worker* coldest_ = nullptr;
+  task_node* first_handed_ = nullptr;
+  task_node* last_handed_ = nullptr;
+  sync::clock::time_point last_retired_{};
+  std::vector<std::unique_ptr<worker>> workers_;
+  std::vector<std::unique_ptr<worker_table>> tables_;  // the last one is in use, the others may be read still
+  std::stop_source stop_source_;
+  std::size_t most_threads_ = 0;
+
+  // Bumped when a worker goes to sleep or ends, for those who wait for that.
+  sync::atomic<std::uint32_t> turns_{0};
+  sync::atomic<std::uint32_t> turn_waiters_{0};
+
+  mutable mutex failures_mutex_;
+  std::array<failed_task, 8> failures_;  // guarded by failures_mutex_; the last ones, in a ring
+  std::uint64_t failure_count_ = 0;
+};
+
+/// The arena of a thread that runs tasks without being a worker. Throws std::bad_alloc.
+CISTERN_EXPORT arena& guest_arena();
+
+}  // namespace cistern::inline v0::detail

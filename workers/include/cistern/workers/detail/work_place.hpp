@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cistern/allocators/export.hpp>
+
+#include <cstdint>
+
+namespace cistern::inline v0::detail {
+
+struct worker;
+class crew;
+class group_core;
+
+/// What the calling thread is to worker pools; 24 bytes of thread-local storage, trivially destructible.
+struct work_place {
+  worker* own = nullptr;        // the worker that it is
+  group_core* group = nullptr;  // that the task belongs to which it runs
+  crew* guest_of = nullptr;     // whose task it runs, if it is not one of its workers
+};
+
+/// One instruction.
+inline work_place& place() noexcept {
+  [[gnu::tls_model("initial-exec")]] CISTERN_EXPORT extern constinit thread_local work_place own_place;
+  return own_place;
+}
+
+}  // namespace cistern::inline v0::detail

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cistern/allocators/arena.hpp>
+#include <cistern/allocators/export.hpp>
+#include <cistern/allocators/sync.hpp>
+#include <cistern/workers/detail/task_deque.hpp>
+#include <cistern/workers/detail/task_site.hpp>
+#include <cistern/workers/detail/work_place.hpp>
+#include <cistern/workers/task.hpp>
+#include <cistern/workers/time_counts.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory_resource>
+
+#include <pthread.h>
+
+namespace cistern::inline v0::detail {
+
+class crew;
+class group_core;
+
+/// A task in a worker's deque.
+struct task_node {
+  task work;
+  task_node* next;  // of those that are handed over, see crew
+};
+
+/// A number that one thread counts and others read.
+class owned_counter {
+ public:
+  void add(std::uint64_t count = 1) noexcept {
+    value_.store(value_.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+  }
+  std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  sync::atomic<std::uint64_t> value_{0};
+};
+
+/// How a task that was taken from a queue ended, where that is not plain.
+enum class task_end : std::uint8_t { completed, failed, cancelled, expired };
+
+/// One place for a worker in a crew: a thread has it from its start to its end, and the next one after that.
+struct alignas(128) worker {
+  worker(crew& in, std::size_t at, const arena_options& memory_options, std::pmr::memory_resource& upstream)
+      : pool(in), index(at), deque(upstream), memory(memory_options) {}
+
+  // Constant.
+  crew& pool;
+  const std::size_t index;
+
+  // The thread's.
+  task_deque<task_node> deque;  // its own end; others steal from it
+  arena memory;
+  task_end end = task_end::completed;  // of the running task, if it says so itself
+  bool is_searching = false;           // is counted among the searchers
+  std::uint32_t depth = 0;             // of tasks within waits of others
+  std::uint32_t turn = 0;              // of looks for work, to look elsewhere at times
+  std::size_t victim = 0;              // where it looked last
+
+  // Written by the thread, read by all.
+  sync::atomic<std::uint64_t> running{0};  // the site of the running task and 1; 0 for none. See crew::running_task
+  owned_counter submitted, started, finished, failed, cancelled, expired, steals, parks, searches;
+  sync::atomic<bool> trim_wanted{false};     // a tick has come by
+  sync::atomic<group_core*> helps{nullptr};  // the group whose task it has stolen and runs
+
+  // Parking: the thread sleeps while it is `asleep`; whoever changes that has taken the worker out of the sleepers.
+  static constexpr std::uint32_t awake = 0, asleep = 1;
+  alignas(64) sync::atomic<std::uint32_t> state{awake};
+
+  // Guarded by the crew's mutex.
+  worker* colder = nullptr;  // sleepers: the one that went to sleep before
+  worker* warmer = nullptr;
+  bool is_sleeping = false;
+  bool has_thread = false;  // it lives, or is being started by whoever has the place
+  bool is_leaving = false;  // it ends, since there are too many
+  bool to_join = false;     // the thread has ended, or is about to
+  pthread_t thread{};
+  std::uint64_t seen_started = 0;           // at the last tick
+  sync::clock::time_point running_since{};  // the running task has been seen since then
+
+  // With measure_times only.
+  time_histogram waited, ran;
+};
+
+/// By a task's capture: how the running task is counted.
+inline void end_running_task(task_end how) noexcept {
+  if (worker* const mine = place().own) mine->end = how;
+}
+
+}  // namespace cistern::inline v0::detail

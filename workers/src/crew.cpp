@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: MIT
+//
+// Design: a worker runs what is in its own deque, then what is in the shared queue, then what it can steal. One that
+// finds nothing looks on for a while as the searcher, of which there is one at most (two for a moment), and then
+// sleeps, last in first out. So a burst wakes few, and those that have slept longest go on sleeping until they end.
+//
+// Wakes: idle_ holds two numbers. Wakeable are the workers that sleep and those that could be started; searchers those
+// that look for work. Who puts a task somewhere looks at it: when somebody is wakeable and nobody searches, it wakes
+// one (or starts one), which is a searcher from then on. A searcher that finds something wakes the next one if there is
+// more to do.
+//
+// No task is left lying while somebody sleeps. Putting: store the task, load idle_. (1) It sees nobody wakeable: the
+// next one who makes somebody wakeable, from none, issues a heavy fence and then looks for work [s]. So putting costs
+// no fence while all workers are busy. (2) It sees somebody wakeable, issues a full fence and sees a searcher: the last
+// searcher takes itself out by a read-modify-write and then looks for work [e]. Or (3) it wakes one.
+//
+// Orders:
+//   [n] a light fence and a load of idle_, after a task was put <-> [s] wakeable from 0 to more, a heavy fence, a look
+//   [m] a full fence and a load of idle_, after a task was put <-> [e] one searcher less, a look
+//   [w] release of a worker's state, by who wakes it <-> [v] acquire by the worker: that it is a searcher, or orders
+//   [o] release of orders_ <-> [p] acquire in the loop: nothing but the orders; all else is under mutex_
+//
+// Invariants: I1 wakeable = sleeping_ + startable_, changed with mutex_ held. I2 a worker that sleeps has an empty
+// deque and is in the list; whoever takes it out makes it awake, and counts it among the searchers or has orders for
+// it. I3 threads_ counts those that live and those that are being started; a place is given again when its last thread
+// is joined. I4 while paused there is one searcher that does not exist, so nobody is woken.
+#include <cistern/allocators/arena_scope.hpp>
+#include <cistern/allocators/background_reclaimer.hpp>
+#include <cistern/allocators/epoch_domain.hpp>
+#include <cistern/allocators/fatal.hpp>
+#include <cistern/allocators/immortal.hpp>
+#include <cistern/allocators/thread_arenas.hpp>
+#include <cistern/workers/detail/crew.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+
+namespace cistern::inline v0::detail {
+
+[[gnu::tls_model("initial-exec")]] constinit thread_local work_place own_place;
+
+constinit sync::atomic<crew::thread_maker> crew::make_thread{
+    [](pthread_t* made, void* (*run)(void*), void* argument) { return pthread_create(made, nullptr, run, argument); }};
+
+namespace {
+
+// Every so many looks the shared queue comes before the worker's own deque, so that tasks which go on submitting others
+// do not keep it waiting for ever.
+constexpr std::uint32_t turns_before_outside = 61;
+
+thread_arenas& guest_arenas() {
+  static immortal<thread_arenas> arenas;
+  return *arenas;
+}
+
+}  // namespace
+
+arena& guest_arena() { return guest_arenas().local(); }
+
+// What a worker does.
+
+void crew::run_worker(worker& mine) noexcept {
+  try {
+    static_cast<void>(epoch_domain::default_domain().slot());  // so that looking for tasks cannot fail
+  } catch (...) {
+    return thread_failed(mine);
+  }
+  place() = {.own = &mine};
+  if (observer_ != nullptr) observer_->worker_started(mine.index);
+  work(mine);
+  if (observer_ != nullptr) observer_->worker_ended(mine.index);
+  mine.memory.trim();
+  mine.deque.trim();
+  place() = {};
+  thread_ended(mine);
+}
+
+void crew::work(worker& mine) noexcept {
+  for (;;) {
+    if (orders_.load(std::memory_order_acquire) != 0 && !obey(mine)) return;  // [p] pairs with [o]
+    if (run_next(mine)) continue;
+    if (!mine.is_searching && idle_word(idle_.load(std::memory_order_relaxed)).searchers() == 0) {
+      idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst);
+      mine.is_searching = true;
+    }
+    if (mine.is_searching && search(mine)) continue;
+    if (!sleep(mine)) return;
+  }
+}
+
+bool crew::run_next(worker& mine) noexcept {
+  if (++mine.turn % turns_before_outside == 0 && run_from_outside(mine)) return true;
+  task_node* node = mine.deque.pop();
+  if (node == nullptr) {
+    if (run_from_outside(mine)) return true;
+    node = handed_over_.load(std::memory_order_relaxed) != 0 ? take_handed_over() : nullptr;
+    if (node == nullptr) node = steal(mine);
+    if (node == nullptr) return false;
+  }
+  if (mine.is_searching) end_search(mine);
+  run(mine, node->work);
+  free_node(node);
+  return true;
+}
+
+bool crew::run_from_outside(worker& mine) noexcept {
+  task work;
+  if (!queue_.pop(work)) return false;
+  if (is_bounded_ && !is_direct_) room_.release();
+  if (mine.is_searching) end_search(mine);
+  run(mine, work);
+  if (is_direct_) room_.release();
+  return true;
+}
+
+task_node* crew::steal(worker& mine) noexcept {
+  const worker_table& table = *table_.load(std::memory_order_acquire);
+  for (std::size_t looked = 0; looked < table.count; ++looked) {
+    if (++mine.victim >= table.count) mine.victim = 0;
+    worker& victim = *table.at[mine.victim];
+    if (&victim == &mine || victim.deque.looks_empty()) continue;
+    if (task_node* const stolen = victim.deque.steal()) {
+      mine.steals.add();
+      return stolen;
+    }
+  }
+  return nullptr;
+}
+
+void crew::run(worker& mine, task& work) noexcept {
+  if (observer_ != nullptr || measures_) [[unlikely]]
+    return run_watched(mine, work);
+  const std::uint64_t site = work.site_word();
+  const std::uint64_t before = mine.running.load(std::memory_order_relaxed);
+  mine.running.store(site | running_mark, std::memory_order_relaxed);
+  mine.started.add();
+  const arena::mark_t mark = mine.memory.mark();
+  try {
+    work();
+  } catch (...) {
+    report(mine, task_site::of_word(site).get(), std::current_exception());
+  }
+  mine.memory.rewind(mark);
+  if (mine.end != task_end::completed) [[unlikely]]
+    count_end(mine);
+  mine.finished.add();
+  mine.running.store(before, std::memory_order_relaxed);
+}
+
+void crew::count_end(worker& mine) noexcept {
+  switch (std::exchange(mine.end, task_end::completed)) {
+    case task_end::failed:
+      return mine.failed.add();
+    case task_end::cancelled:
+      return mine.cancelled.add();
+    case task_end::expired:
+      return mine.expired.add();
+    case task_end::completed:
+      return;
+  }
+}
+
+void crew::run_watched(worker& mine, task& work) noexcept {
+  const std::uint64_t site_word = work.site_word();
+  const source_site site = task_site::of_word(site_word).get();
+  const std::uint64_t before = mine.running.load(std::memory_order_relaxed);
+  mine.running.store(site_word | running_mark, std::memory_order_relaxed);
+  mine.started.add();
+  if (observer_ != nullptr) observer_->task_started(mine.index, site);
+  const auto began = measures_ ? sync::now() : sync::clock::time_point{};
+  const arena::mark_t mark = mine.memory.mark();
+  std::exception_ptr failure;
+  try {
+    work();
+  } catch (...) {
+    failure = std::current_exception();
+    report(mine, site, failure);
+  }
+  mine.memory.rewind(mark);
+  if (measures_) mine.ran.add(sync::now() - began);
+  if (observer_ != nullptr) observer_->task_ended(mine.index, site, failure);
+  count_end(mine);
+  mine.finished.add();
+  mine.running.store(before, std::memory_order_relaxed);
+}
+
+void crew::run_node(worker& mine, task_node* node) noexcept {
+  ++mine.depth;
+  run(mine, node->work);
+  --mine.depth;
+  free_node(node);
+}
+
+void crew::run_as_guest(task& work) noexcept {
+  const work_place before = std::exchange(place(), work_place{.guest_of = this});
+  const source_site site = work.site();
+  std::optional<arena_scope> scope;
+  try {
+    scope.emplace(guest_arena());
+  } catch (...) {  // no memory: the task may still do without, or asks again
+  }
+  try {
+    work();
+  } catch (...) {
+    report_failure(site, std::current_exception());
+  }
+  scope.reset();
+  place() = before;
+}
+
+void crew::report(worker& mine, const source_site& site, const std::exception_ptr& what) noexcept {
+  mine.end = task_end::failed;
+  report_failure(site, what);
+}
+
+// Waits of workers, and wakes.
+
+bool crew::search(worker& mine) noexcept {
+  if (spin_.count() <= 0) return false;
+  const auto until = sync::now() + spin_;
+  for (std::uint32_t looks = 1;; ++looks) {
+    sync::spin_pause();
+    if (orders_.load(std::memory_order_relaxed) != 0) return false;  // sleep() sees to them
+    if (run_next(mine)) return true;
+    if (looks % 16 == 0 && sync::now() >= until) return false;
+  }
+}
+
+void crew::end_search(worker& mine) noexcept {
+  mine.is_searching = false;
+  mine.searches.add();
+  const idle_word before(idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst));  // [e] pairs with [m]
+  if (before.searchers() == 1 && before.wakeable() != 0 && sees_work(mine)) wake_one();
+}
+
+bool crew::sees_work(const worker& mine) const noexcept {
+  if (!queue_.looks_empty() || handed_over_.load(std::memory_order_acquire) != 0) return true;
+  const worker_table& table = *table_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < table.count; ++i) {
+    if (table.at[i] != &mine && !table.at[i]->deque.looks_empty()) return true;
+  }
+  return !mine.deque.looks_empty();
+}
+
+bool crew::sleep(worker& mine) noexcept {
+  if (mine.trim_wanted.load(std::memory_order_relaxed)) {
+    mine.trim_wanted.store(false, std::memory_order_relaxed);
+    mine.deque.trim();
+  }
+  idle_word before(0);
+  bool was_searching = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (draining_) return !may_end(mine);
+    if (orders() != order::none && !paused_) return true;  // obey() first
+    was_searching = std::exchange(mine.is_searching, false);
+    enter_sleepers(mine);
+    before = idle_word(idle_.fetch_add(idle_word::one_wakeable - (was_searching ? idle_word::one_searcher : 0),
+                                       std::memory_order_seq_cst));  // [s] pairs with [n], [e] with [m]
+    tell_waiters();
+  }
+  mine.parks.add();
+  const bool nobody_was_wakeable = before.wakeable() == 0;
+  const bool no_searcher = before.searchers() == (was_searching ? 1U : 0U);
+  const bool ordered = !nobody_was_wakeable || asymmetric_fence::heavy_fence();  // [s]
+  if ((nobody_was_wakeable || no_searcher) && sees_work(mine)) {
+    const std::scoped_lock lock(mutex_);
+    if (mine.is_sleeping && !paused_) {
+      leave_sleepers(mine);
+      mine.state.store(worker::awake, std::memory_order_relaxed);
+      mine.is_searching = true;
+      idle_.fetch_sub(idle_word::one_wakeable - idle_word::one_searcher, std::memory_order_seq_cst);
+      return true;
+    }
+  }
+  while (mine.state.load(std::memory_order_acquire) == worker::asleep) {  // [v] pairs with [w]
+    auto until = sync::clock::time_point::max();
+    if (!ordered) until = sync::now() + std::chrono::milliseconds(1);  // without a fence: look again soon
+    const auto rest = sync::now();
+    if (idle_timeout_ < sync::clock::time_point::max() - rest) until = std::min(until, rest + idle_timeout_);
+    if (sync::park_until(mine.state, worker::asleep, until)) continue;
+    const std::scoped_lock lock(mutex_);
+    if (!mine.is_sleeping) continue;
+    const auto now = sync::now();
+    const bool surplus = threads_ - leaving_ > min_workers_ && &mine == coldest_ &&
+                         now - last_retired_ >= idle_timeout_ && now - rest >= idle_timeout_ && !paused_;
+    if (!surplus && ordered) continue;
+    leave_sleepers(mine);
+    mine.state.store(worker::awake, std::memory_order_relaxed);
+    idle_.fetch_sub(idle_word::one_wakeable, std::memory_order_seq_cst);
+    if (!surplus) return true;
+    last_retired_ = now;
+    ++leaving_;
+    mine.is_leaving = true;
+    return false;
+  }
+  return true;
+}
+
+// In the end of a draining pool: true, to end, when nothing is left anywhere that could be taken.
+bool crew::may_end(worker& mine) noexcept {
+  return mine.deque.looks_empty() && queue_.size() == 0 && handed_over_.load(std::memory_order_relaxed) == 0;
+}
+
+bool crew::obey(worker& mine) noexcept {
+  std::unique_lock lock(mutex_);
+  if (discarding_) {
+    lock.unlock();
+    while (task_node* const node = mine.deque.pop()) {
+      discarded_.fetch_add(1, std::memory_order_relaxed);
+      free_node(node);
+    }
+    return false;
+  }
+  if (draining_) return true;
+  if (threads_ - leaving_ > max_workers_) {
+    ++leaving_;
+    mine.is_leaving = true;
+    set_orders();
+    lock.unlock();
+    while (task_node* const node = mine.deque.pop()) hand_over(node);
+    return false;
+  }
+  if (paused_) {
+    lock.unlock();
+    return sleep(mine);
+  }
+  return true;
+}
+
+void crew::enter_sleepers(worker& mine) noexcept {
+  mine.is_sleeping = true;
+  mine.state.store(worker::asleep, std::memory_order_relaxed);
+  mine.warmer = nullptr;
+  mine.colder = warmest_;
+  (warmest_ != nullptr ? warmest_->warmer : coldest_) = &mine;
+  warmest_ = &mine;
+  ++sleeping_;
+}
+
+void crew::leave_sleepers(worker& mine) noexcept {
+  mine.is_sleeping = false;
+  (mine.warmer != nullptr ? mine.warmer->colder : warmest_) = mine.colder;
+  (mine.colder != nullptr ? mine.colder->warmer : coldest_) = mine.warmer;
+  --sleeping_;
+}
+
+// The caller unparks it, without the mutex.
+void crew::rouse(worker& sleeper, bool as_searcher) noexcept {
+  leave_sleepers(sleeper);
+  sleeper.is_searching = as_searcher;
+  idle_.fetch_sub(idle_word::one_wakeable - (as_searcher ? idle_word::one_searcher : 0), std::memory_order_seq_cst);
+  sleeper.state.store(worker::awake, std::memory_order_release);  // [w] pairs with [v]
+}
+
+void crew::wake_one() noexcept {
+  background_reclaimer::wake();
+  worker* started = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    const idle_word idle(idle_.load(std::memory_order_seq_cst));
+    if (idle.searchers() != 0 || idle.wakeable() == 0) return;
+    wakes_.fetch_add(1, std::memory_order_relaxed);
+    if (warmest_ != nullptr) {
+      worker& woken = *warmest_;
+      rouse(woken, true);
+      sync::unpark_one(woken.state);
+      return;
+    }
+    if (startable_ == 0) return;
+    started = take_place();
+    if (started == nullptr) return;
+    started->is_searching = true;
+    idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst);
+    static_cast<void>(set_startable());
+  }
+  static_cast<void>(start(*started));
+}
+
+bool crew::start(worker& mine) noexcept {
+  if (std::exchange(mine.to_join, false)) {
+    // A submission by that very thread's last thread_local destructors cannot wait for its end.
+    if (pthread_equal(mine.thread, pthread_self()) != 0)
+      pthread_detach(mine.thread);
+    else
+      pthread_join(mine.thread, nullptr);
+  }
+  const int failed = make_thread.load(std::memory_order_relaxed)(&mine.thread, thread_main, &mine);
+  if (failed == 0) return true;
+  const std::scoped_lock lock(mutex_);
+  start_failed(mine);
+  return false;
+}
+
+void crew::start_failed(worker& mine) noexcept {
+  failed_starts_.fetch_add(1, std::memory_order_relaxed);
+  starts_failed_ = true;  // none is started before the next tick, whoever comes
+  if (std::exchange(mine.is_searching, false)) idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst);
+  mine.has_thread = false;
+  --threads_;
+  static_cast<void>(set_startable());
+  tell_waiters();
+}
+
+// A thread without the memory to work.
+void crew::thread_failed(worker& mine) noexcept {
+  const std::scoped_lock lock(mutex_);
+  start_failed(mine);
+  mine.to_join = true;
+}
+
+void* crew::thread_main(void* argument) noexcept {
+  worker& mine = *static_cast<worker*>(argument);
+  crew& self = mine.pool;
+  self.name_thread(mine);
+  self.run_worker(mine);
+  return nullptr;
+}
+
+void crew::thread_ended(worker& mine) noexcept {
+  bool nobody_was_wakeable = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (std::exchange(mine.is_searching, false)) idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst);
+    --threads_;
+    if (std::exchange(mine.is_leaving, false)) --leaving_;
+    mine.has_thread = false;
+    mine.to_join = true;
+    nobody_was_wakeable = set_startable();
+    tell_waiters();
+  }
+  // The crew is alive until this thread is joined.
+  if (nobody_was_wakeable) check_after_room_for_wakes();
+}
+
+void crew::check_after_room_for_wakes() noexcept {
+  static_cast<void>(asymmetric_fence::heavy_fence());  // [s] pairs with [n]
+  bool work = !queue_.looks_empty() || handed_over_.load(std::memory_order_acquire) != 0;
+  const worker_table& table = *table_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < table.count && !work; ++i) work = !table.at[i]->deque.looks_empty();
+  if (work) wake_one();
+}
+
+// True when somebody can be woken who could not before.
+bool crew::set_startable() noexcept {
+  const bool allowed = !draining_ && !starts_failed_ && threads_ < max_workers_;
+  const std::size_t startable = allowed ? max_workers_ - threads_ : 0;
+  const std::uint64_t change = (startable - startable_) * idle_word::one_wakeable;  // wraps as it should
+  startable_ = startable;
+  if (change == 0) return false;
+  const idle_word before(idle_.fetch_add(change, std::memory_order_seq_cst));
+  return before.wakeable() == 0;
+}
+
+// A place for a new thread, counted among the threads already; nullptr when there is no memory for one.
+worker* crew::take_place() {
+  worker* found = nullptr;
+  for (const auto& each : workers_) {
+    if (each->has_thread) continue;
+    found = each.get();
+    if (!each->to_join) break;  // else start() joins the thread that has ended, without the mutex
+  }
+  try {
+    if (found == nullptr) {
+      add_place();
+      found = workers_.back().get();
+    }
+  } catch (...) {
+    failed_starts_.fetch_add(1, std::memory_order_relaxed);
+    return nullptr;
+  }
+  found->has_thread = true;
+  ++threads_;
+  most_threads_ = std::max(most_threads_, threads_);
+  return found;
+}
+
+void crew::add_place() {
+  auto made = std::make_unique<worker>(*this, workers_.size(), arena_options_, queue_upstream_);
+  auto table = std::make_unique<worker_table>();
+  table->count = workers_.size() + 1;
+  table->at = std::make_unique<worker*[]>(table->count);
+  for (std::size_t i = 0; i < workers_.size(); ++i) table->at[i] = workers_[i].get();
+  table->at[workers_.size()] = made.get();
+  workers_.reserve(workers_.size() + 1);
+  tables_.reserve(tables_.size() + 1);
+  workers_.push_back(std::move(made));
+  table_.store(table.get(), std::memory_order_release);
+  tables_.push_back(std::move(table));
+}
+
+// Tasks that are handed over.
+
+void crew::hand_over(task_node* node) noexcept {
+  node->next = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    (first_handed_ != nullptr ? last_handed_->next : first_handed_) = node;
+    last_handed_ = node;
+    handed_over_.fetch_add(1, std::memory_order_release);
+  }
+  notify();
+}
+
+task_node* crew::take_handed_over() noexcept {
+  const std::scoped_lock lock(mutex_);
+  task_node* const node = first_handed_;
+  if (node == nullptr) return nullptr;
+  first_handed_ = node->next;
+  handed_over_.fetch_sub(1, std::memory_order_relaxed);
+  return node;
+}
+
+// Ways with a full queue.
+
+submission crew::refused(submission why) noexcept {
+  rejected_.fetch_add(1, std::memory_order_relaxed);
+  if (why == submission::timed_out) timed_out_.fetch_add(1, std::memory_order_relaxed);
+  return why;
+}
+
+submission crew::wait_for_room(const submit_options* how) {
+  const overflow way = how != nullptr && how->when_full ? *how->when_full : when_full_;
+  if (orders() >= order::drain) return refused(submission::stopped);
+  if (way == overflow::drop_oldest && is_direct_)
+    throw std::invalid_argument("submit_options: when_full is drop_oldest for a pool with a queue_bound of 0");
+  if (way == overflow::reject) return refused(submission::full);
+  if (way == overflow::run_here) {
+    ran_here_.fetch_add(1, std::memory_order_relaxed);
+    return submission::ran_here;
+  }
+  if (way == overflow::drop_oldest) {
+    while (!room_.try_acquire()) {
+      if (orders() >= order::drain) return refused(submission::stopped);
+      if (!drop_oldest()) sync::yield();  // the oldest is still being put, or was just taken
+    }
+    return submission::accepted;
+  }
+  auto deadline = how != nullptr ? how->deadline : sync::clock::time_point::max();
+  if (deadline == sync::clock::time_point::max() && max_wait_ != std::chrono::nanoseconds::max()) {
+    const auto now = sync::now();
+    if (max_wait_ < sync::clock::time_point::max() - now) deadline = now + max_wait_;
+  }
+  // Room comes in less time than a sleep takes, as a rule, where tasks are short.
+  if (spin_.count() > 0 && spin_for_room(deadline)) return submission::accepted;
+  const std::stop_token stop = how != nullptr ? how->stop : std::stop_token{};
+  const std::stop_callback wakes(stop, [this] { room_.wake_all(); });
+  submission why = submission::accepted;
+  const auto give_up = [&] {
+    if (orders() >= order::drain)
+      why = submission::stopped;
+    else if (stop.stop_requested())
+      why = submission::cancelled;
+    else if (deadline != sync::clock::time_point::max() && sync::now() >= deadline)
+      why = submission::timed_out;
+    return why != submission::accepted;
+  };
+  return room_.acquire(deadline, give_up) ? submission::accepted : refused(why);
+}
+
+bool crew::spin_for_room(sync::clock::time_point deadline) noexcept {
+  // For more than one, so that producers and consumers do not fight over each.
+  const auto wanted = static_cast<std::int64_t>(is_direct_ ? 1 : std::max<std::size_t>(1, bound_ / 8));
+  const auto until = std::min(deadline, sync::now() + spin_);
+  while (room_.free() < wanted) {
+    for (int i = 0; i < 16; ++i) sync::spin_pause();
+    if (sync::now() >= until || orders() >= order::drain) break;
+  }
+  return room_.try_acquire();
+}
+
+bool crew::drop_oldest() {
+  task oldest;
+  if (!queue_.pop(oldest)) return false;
+  dropped_.fetch_add(1, std::memory_order_relaxed);
+  oldest = task();
+  room_.release();
+  return true;
+}
+
+}  // namespace cistern::inline v0::detail

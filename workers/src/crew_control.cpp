@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: MIT
+//
+// How a crew begins, is told what to do, and ends. See crew.cpp for its invariants.
+#include <cistern/allocators/backend_resource.hpp>
+#include <cistern/allocators/background_reclaimer.hpp>
+#include <cistern/allocators/epoch_domain.hpp>
+#include <cistern/allocators/fatal.hpp>
+#include <cistern/allocators/immortal.hpp>
+#include <cistern/allocators/pages_backend.hpp>
+#include <cistern/workers/concurrency.hpp>
+#include <cistern/workers/detail/crew.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+
+#include <pthread.h>
+#include <sched.h>
+
+namespace cistern::inline v0::detail {
+
+namespace {
+
+worker_pool_options checked(worker_pool_options options) {
+  const auto refuse = [](const std::string& why) { throw std::invalid_argument("worker_pool_options: " + why); };
+  const auto number = [](std::size_t value) { return std::to_string(value); };
+  if (options.max_workers == 0)
+    options.max_workers =
+        std::max({static_cast<std::size_t>(available_concurrency()), options.min_workers, options.spawn});
+  if (options.max_workers > options.most_workers)
+    refuse("max_workers is " + number(options.max_workers) + ", and must be " + number(options.most_workers) +
+           " at most");
+  if (options.min_workers > options.max_workers)
+    refuse("min_workers is " + number(options.min_workers) + ", above max_workers, which is " +
+           number(options.max_workers));
+  if (options.spawn > options.max_workers)
+    refuse("spawn is " + number(options.spawn) + ", above max_workers, which is " + number(options.max_workers));
+  if (options.queue_bound > (std::size_t{1} << 62) && options.queue_bound != options.unbounded)
+    refuse("queue_bound is " + number(options.queue_bound) + "; use worker_pool_options::unbounded for none");
+  if (options.queue_bound == 0 && options.when_full == overflow::drop_oldest)
+    refuse("when_full is drop_oldest with a queue_bound of 0: there is nothing queued that could be dropped");
+  if (options.idle_timeout.count() <= 0) refuse("idle_timeout must be above zero");
+  if (options.spin.count() < 0) refuse("spin must not be negative");
+  if (options.max_wait.count() < 0) refuse("max_wait must not be negative");
+  if (options.arena_block == 0 || options.arena_block > (std::size_t{1} << 30))
+    refuse("arena_block must be above zero, and 1 GiB at most");
+  return options;
+}
+
+std::int64_t room_of(const worker_pool_options& options) noexcept {
+  if (options.queue_bound == options.unbounded) return 0;
+  return static_cast<std::int64_t>(options.queue_bound == 0 ? options.max_workers : options.queue_bound);
+}
+
+std::pmr::memory_resource& pages() {
+  static immortal<basic_backend_resource<pages_backend>> resource;
+  return *resource;
+}
+
+}  // namespace
+
+crew::crew(const worker_pool_options& given) : crew(checked(given), checked_tag{}) {}
+
+crew::crew(const worker_pool_options& options, checked_tag)
+    : memory_(task_memory()),
+      is_bounded_(options.queue_bound != options.unbounded),
+      is_direct_(options.queue_bound == 0),
+      light_(asymmetric_fence::light_is_light()),
+      measures_(options.measure_times),
+      observer_(options.observer),
+      spin_(options.spin),
+      idle_timeout_(options.idle_timeout),
+      when_full_(options.when_full),
+      max_wait_(options.max_wait),
+      bound_(options.queue_bound),
+      affinity_(options.affinity),
+      arena_options_{.first_block = options.arena_block,
+                     .max_block = std::max(options.arena_block, arena_options{}.max_block),
+                     .upstream = options.upstream},
+      queue_upstream_(options.upstream != nullptr ? *options.upstream : pages()),
+      on_exception_(options.on_exception),
+      name_(options.name.substr(0, 31)),
+      at_fork_{.rank = fork_rank::worker_pool,
+               .prepare = [](void* self) noexcept { static_cast<crew*>(self)->prepare_fork(); },
+               .parent = [](void* self) noexcept { static_cast<crew*>(self)->after_fork(false); },
+               .child = [](void* self) noexcept { static_cast<crew*>(self)->after_fork(true); },
+               .self = this},
+      queue_(queue_upstream_),
+      room_(room_of(options)),
+      min_workers_(options.min_workers),
+      max_workers_(options.max_workers) {
+  tables_.push_back(std::make_unique<worker_table>());
+  table_.store(tables_.back().get(), std::memory_order_release);
+  static_cast<void>(set_startable());
+  install(at_fork_);
+  ageing_clock::process().add(*this);
+  const std::size_t spawn = std::max(options.spawn, options.min_workers);
+  for (std::size_t i = 0; i < spawn; ++i) {
+    if (start_another()) continue;
+    if (i != 0) break;  // it runs with fewer, and says so in its numbers
+    take_down();
+    throw std::system_error(EAGAIN, std::generic_category(), "worker_pool: no thread could be started");
+  }
+}
+
+bool crew::start_another() noexcept {
+  worker* started = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (startable_ == 0) return false;
+    started = take_place();
+    if (started == nullptr) return false;
+    static_cast<void>(set_startable());
+  }
+  return start(*started);
+}
+
+void crew::take_down() noexcept {
+  ageing_clock::process().remove(*this);
+  remove(at_fork_);
+}
+
+crew::~crew() {
+  while (task_node* const node = take_handed_over()) free_node(node);
+}
+
+void crew::end() noexcept {
+  if (is_forked()) {
+    // Its threads are in the parent. What they were doing stays as it is.
+    take_down();
+    return;
+  }
+  if (own_worker() != nullptr)
+    fatal(
+        ("the worker_pool " + name_ + " is destroyed by one of its own workers, which would wait for itself").c_str());
+  static_cast<void>(stop(false, sync::clock::time_point::max()));
+  take_down();
+  delete this;
+}
+
+void crew::name_thread(const worker& mine) noexcept {
+  char name[16];
+  const char* const stem = name_.empty() ? "worker" : name_.c_str();
+  char number[8];
+  const int digits = std::snprintf(number, sizeof number, "-%u", static_cast<unsigned>(mine.index));
+  std::snprintf(name, sizeof name, "%.*s%s", 15 - digits, stem, number);
+  pthread_setname_np(pthread_self(), name);
+  if (affinity_ == worker_affinity::none) return;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed) != 0) return;
+  std::size_t wanted = mine.index % static_cast<std::size_t>(std::max(CPU_COUNT(&allowed), 1));
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || wanted-- != 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+    return;
+  }
+}
+
+void crew::set_orders() noexcept {
+  order now = order::none;
+  if (paused_ || threads_ - leaving_ > max_workers_) now = order::look;
+  if (draining_) now = order::drain;
+  if (discarding_) now = order::discard;
+  orders_.store(static_cast<std::uint32_t>(now), std::memory_order_release);  // [o] pairs with [p]
+}
+
+// Has every sleeper look at its orders.
+void crew::rouse_all() noexcept {
+  while (warmest_ != nullptr) {
+    worker& woken = *warmest_;
+    rouse(woken, false);
+    sync::unpark_one(woken.state);
+  }
+}
+
+void crew::pause() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (paused_ || draining_) return;
+  paused_ = true;
+  idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst);
+  set_orders();
+  rouse_all();
+}
+
+void crew::resume() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!paused_) return;
+    end_pause();
+    set_orders();
+    rouse_all();
+  }
+  check_after_room_for_wakes();
+}
+
+void crew::end_pause() noexcept {
+  paused_ = false;
+  idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst);
+}
+
+void crew::tell_waiters() noexcept {
+  turns_.fetch_add(1, std::memory_order_release);
+  if (turn_waiters_.load(std::memory_order_relaxed) != 0) sync::unpark_all(turns_);  // both with mutex_ held
+}
+
+template <class Done>
+bool crew::wait_for_turn(Done&& done, sync::clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  turn_waiters_.fetch_add(1, std::memory_order_relaxed);
+  bool reached = done();
+  while (!reached) {
+    const std::uint32_t turn = turns_.load(std::memory_order_relaxed);
+    lock.unlock();
+    const bool in_time = sync::park_until(turns_, turn, deadline);
+    lock.lock();
+    reached = done();
+    if (!in_time) break;
+  }
+  turn_waiters_.fetch_sub(1, std::memory_order_relaxed);
+  return reached;
+}
+
+bool crew::wait_until_quiet(bool and_empty, sync::clock::time_point deadline) {
+  refuse_own_worker("waits until the pool is quiet");
+  return wait_for_turn(
+      [&] {
+        if (threads_ != sleeping_) return false;
+        if (!and_empty) return true;
+        return queue_.size() == 0 && handed_over_.load(std::memory_order_relaxed) == 0;
+      },
+      deadline);
+}
+
+void crew::resize(std::size_t min_workers, std::size_t max_workers) {
+  const auto& options = checked({.max_workers = max_workers, .min_workers = min_workers});
+  bool nobody_was_wakeable = false;
+  std::size_t missing = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (is_direct_)
+      room_.release(static_cast<std::int64_t>(options.max_workers) - static_cast<std::int64_t>(max_workers_));
+    min_workers_ = options.min_workers;
+    max_workers_ = options.max_workers;
+    nobody_was_wakeable = set_startable();
+    set_orders();
+    if (orders() == order::look && !paused_) rouse_all();
+    if (!draining_ && threads_ - leaving_ < min_workers_) missing = min_workers_ - (threads_ - leaving_);
+  }
+  while (missing-- != 0 && start_another()) {
+  }
+  if (nobody_was_wakeable) check_after_room_for_wakes();
+}
+
+void crew::request_stop(bool discard) noexcept {
+  std::stop_source told(std::nostopstate);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (paused_) end_pause();
+    draining_ = true;
+    if (discard && !discarding_) {
+      discarding_ = true;
+      told = stop_source_;
+    }
+    queue_.close();
+    set_orders();
+    static_cast<void>(set_startable());
+    rouse_all();
+  }
+  room_.wake_all();
+  told.request_stop();
+}
+
+stop_report crew::stop(bool discard, sync::clock::time_point deadline) {
+  refuse_own_worker("stops the pool");
+  if (is_forked()) return {.ended = true, .discarded = 0, .running = {}};
+  const std::uint64_t discarded_before = discarded_.load(std::memory_order_relaxed);
+  request_stop(discard);
+  const auto is_left = [this] { return queue_.size() != 0 || handed_over_.load(std::memory_order_relaxed) != 0; };
+  bool ended = false;
+  for (;;) {
+    if (is_discarding()) discard_queued();
+    ended = wait_for_turn([this] { return threads_ == 0; }, deadline);
+    if (!ended) break;
+    join_ended();
+    if (!is_left()) break;
+    // No thread was there to drain what is left.
+    if (!is_discarding() && start_drainer()) continue;
+    discard_queued();
+  }
+  stop_report report{.ended = ended, .discarded = 0, .running = {}};
+  if (ended) discard_deques();
+  report.discarded = static_cast<std::size_t>(discarded_.load(std::memory_order_relaxed) - discarded_before);
+  if (!ended) report.running = running_tasks();
+  return report;
+}
+
+bool crew::is_discarding() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return discarding_;
+}
+
+bool crew::start_drainer() noexcept {
+  worker* started = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    started = take_place();
+  }
+  return started != nullptr && start(*started);
+}
+
+void crew::discard_queued() noexcept {
+  for (;;) {
+    task gone;
+    bool got = false;
+    try {
+      got = queue_.pop(gone);
+    } catch (...) {  // no memory for this thread's place in the epoch domain
+      sync::yield();
+      continue;
+    }
+    if (got) {
+      discarded_.fetch_add(1, std::memory_order_relaxed);
+      if (is_bounded_) room_.release();
+    } else if (queue_.size() == 0) {
+      break;
+    } else {
+      sync::yield();  // a task is still being put into its cell
+    }
+  }
+  while (task_node* const node = take_handed_over()) {
+    discarded_.fetch_add(1, std::memory_order_relaxed);
+    free_node(node);
+  }
+}
+
+// Of workers that have ended.
+void crew::discard_deques() noexcept {
+  const auto pop = [this]() -> task_node* {
+    const std::scoped_lock lock(mutex_);
+    if (threads_ != 0) return nullptr;  // restarted meanwhile
+    for (const auto& each : workers_) {
+      if (task_node* const node = each->deque.pop()) return node;
+    }
+    return nullptr;
+  };
+  while (task_node* const node = pop()) {
+    discarded_.fetch_add(1, std::memory_order_relaxed);
+    free_node(node);
+  }
+}
+
+void crew::join_ended() noexcept {
+  for (;;) {
+    pthread_t ended{};
+    {
+      const std::scoped_lock lock(mutex_);
+      const auto found = std::find_if(workers_.begin(), workers_.end(),
+                                      [](const auto& each) { return each->to_join && !each->has_thread; });
+      if (found == workers_.end()) return;
+      (*found)->to_join = false;
+      ended = (*found)->thread;
+    }
+    pthread_join(ended, nullptr);
+  }
+}
+
+void crew::restart() {
+  if (is_forked())
+    throw std::logic_error("the worker_pool " + name_ + " is restarted in the child of a fork: make a new one");
+  std::size_t spawn = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!draining_) return;
+    if (threads_ != 0)
+      throw std::logic_error("the worker_pool " + name_ + " is restarted while " + std::to_string(threads_) +
+                             " of its threads still run: stop() it first");
+    draining_ = discarding_ = false;
+    stop_source_ = std::stop_source();
+    set_orders();
+    static_cast<void>(set_startable());
+    queue_.open();
+    spawn = min_workers_;
+  }
+  while (spawn-- != 0 && start_another()) {
+  }
+  check_after_room_for_wakes();
+}
+
+void crew::refuse_own_worker(const char* what) const {
+  if (own_worker() != nullptr)
+    throw std::logic_error("a task of the worker_pool " + name_ + " " + what + ", and would wait for itself");
+}
+
+std::stop_token crew::stop_token() const {
+  const std::scoped_lock lock(mutex_);
+  return stop_source_.get_token();
+}
+
+worker* crew::worker_at(std::size_t index) const noexcept { return table_.load(std::memory_order_acquire)->at[index]; }
+
+std::size_t crew::places() const noexcept { return table_.load(std::memory_order_acquire)->count; }
+
+// What ages: free chunks of the queue, the arrays of deques after a burst, and the threads that ended.
+bool crew::age(age_level) noexcept {
+  join_ended();
+  bool is_left = queue_.trim();
+  bool nobody_was_wakeable = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto now = sync::now();
+    for (const auto& each : workers_) {
+      // Its thread trims the deque, not this one with mutex_ held: the epoch domain may run deleters of anybody then.
+      each->trim_wanted.store(true, std::memory_order_relaxed);
+      if (each->is_sleeping && each->deque.is_grown()) {
+        rouse(*each, false);
+        sync::unpark_one(each->state);
+        is_left = true;
+      }
+      const std::uint64_t started = each->started.get();
+      const bool runs = each->running.load(std::memory_order_relaxed) != 0;
+      if (started != each->seen_started || !runs) each->running_since = now;
+      each->seen_started = started;
+      is_left = is_left || runs;
+    }
+    if (starts_failed_) {
+      starts_failed_ = false;
+      nobody_was_wakeable = set_startable();
+    }
+  }
+  if (nobody_was_wakeable) check_after_room_for_wakes();
+  return is_left;
+}
+
+void crew::prepare_fork() noexcept {
+  mutex_.lock();
+  failures_mutex_.lock();
+  queue_.lock_for_fork();
+}
+
+void crew::after_fork(bool is_child) noexcept {
+  if (is_child) {
+    place() = {};
+    is_forked_.store(true, std::memory_order_relaxed);
+    draining_ = true;
+    threads_ = sleeping_ = leaving_ = 0;
+    warmest_ = coldest_ = nullptr;
+    for (const auto& each : workers_) each->has_thread = each->to_join = each->is_sleeping = false;
+    idle_.store(0, std::memory_order_relaxed);
+    startable_ = 0;
+    set_orders();
+  }
+  queue_.unlock_after_fork(is_child);
+  failures_mutex_.unlock();
+  mutex_.unlock();
+}
+
+}  // namespace cistern::inline v0::detail

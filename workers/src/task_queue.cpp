@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+//
+// Design: see the header. The ring: last_ -> ... free chunks ... -> first_ -> ... -> last_. A chunk that has all its
+// cells claimed is left behind by first_, and is free then: used again as the last chunk when that is full, whose
+// tickets then begin anew.
+//
+// Invariants: I1 tickets are below chunk_cells in the last chunk only, and there while the queue is open: so a producer
+// that has read an old last_ gets no ticket, or one that is good. I2 a chunk's claims grow while it is in use and
+// change their lap as it is used again: so a claim that succeeds is for the cell that was seen. I3 a cell is filled
+// after it was emptied [e, f], and says of which lap its task is: so a chunk may be used again while a consumer still
+// takes the last tasks out of it. I4 the first chunk moves on with mutex_ held, and only past a chunk that is spent and
+// not the last.
+//
+// Orders:
+//   [a] release of a cell's flag <-> [b] acquire in pop(): the body, and what came before the push
+//   [d] release of first_ and last_, with mutex_ held <-> [c] acquire: the chunk as it was made or made ready
+//   [h] release by claims <-> [g] acquire: who sees a lap or a claim also sees what the cells were before
+//   [f] release of an emptied cell <-> [e] acquire in push(): the consumer has done with the body
+#include <cistern/allocators/epoch_domain.hpp>
+#include <cistern/workers/detail/task_queue.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <new>
+
+namespace cistern::inline v0::detail {
+
+const task_operations task_queue::hollow{
+    .run = [](void*) {}, .drop = [](void*) noexcept {}, .move = nullptr, .is_of_group = false};
+
+task_queue::task_queue(std::pmr::memory_resource& upstream) : last_(nullptr), first_(nullptr), upstream_(upstream) {
+  chunk* const only = make_chunk();
+  if (only == nullptr) throw std::bad_alloc();
+  only->next.store(only, std::memory_order_relaxed);
+  last_.store(only, std::memory_order_relaxed);
+  first_.store(only, std::memory_order_relaxed);
+}
+
+task_queue::~task_queue() {
+  for (task left; pop(left);) left = task();
+  chunk* const last = last_.load(std::memory_order_relaxed);
+  for (chunk* next = last->next.load(std::memory_order_relaxed); next != last;) {
+    chunk* const gone = next;
+    next = gone->next.load(std::memory_order_relaxed);
+    free_chunk(gone);
+  }
+  free_chunk(last);
+  while (detached_ != nullptr) {
+    chunk* const gone = detached_;
+    detached_ = gone->next.load(std::memory_order_relaxed);
+    free_chunk(gone);
+  }
+}
+
+task_queue::chunk* task_queue::make_chunk() noexcept {
+  try {
+    return ::new (upstream_.allocate(sizeof(chunk), alignof(chunk))) chunk;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+void task_queue::free_chunk(chunk* gone) noexcept {
+  std::destroy_at(gone);
+  upstream_.deallocate(gone, sizeof(chunk), alignof(chunk));
+}
+
+task_queue::outcome task_queue::add_chunk(const chunk* full) noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (closed_) return outcome::closed;
+  chunk* const last = last_.load(std::memory_order_relaxed);
+  // Also when it has become the last one again meanwhile: then it is not full.
+  const std::uint64_t taken = last->tickets.load(std::memory_order_relaxed);
+  if (last != full || (taken & index_mask) < chunk_cells) return outcome::accepted;
+  chunk* next = last->next.load(std::memory_order_relaxed);
+  if (next == first_.load(std::memory_order_relaxed)) {
+    chunk* const made = make_chunk();
+    if (made == nullptr) return outcome::no_memory;
+    made->next.store(next, std::memory_order_relaxed);
+    last->next.store(made, std::memory_order_relaxed);
+    next = made;
+    ++chunks_;
+  } else {
+    const std::uint64_t lap = (next->claims.load(std::memory_order_relaxed) & ~index_mask) + one_lap;
+    next->claims.store(lap, std::memory_order_release);  // [h] pairs with [g]
+    next->tickets.store(lap, std::memory_order_relaxed);
+  }
+  next->position = last->position + chunk_cells;
+  last_.store(next, std::memory_order_release);  // [d] pairs with [c]
+  unneeded_ = std::min(unneeded_, free_chunks());
+  static_cast<void>(size_locked());
+  return outcome::accepted;
+}
+
+bool task_queue::next_chunk(const chunk* spent) noexcept {
+  const std::scoped_lock lock(mutex_);
+  chunk* const first = first_.load(std::memory_order_relaxed);
+  if (first != spent || (first->claims.load(std::memory_order_relaxed) & index_mask) != chunk_cells) return true;
+  if (first == last_.load(std::memory_order_relaxed)) return false;
+  first_.store(first->next.load(std::memory_order_relaxed), std::memory_order_release);  // [d] pairs with [c]
+  return true;
+}
+
+void task_queue::wait_until_empty(const cell& place) noexcept {
+  // A consumer has claimed it and is about to take the task out: nanoseconds, unless it is stopped just there.
+  for (int i = 0; place.flag.load(std::memory_order_acquire) != empty; ++i) {  // [e] pairs with [f]
+    if (i < sync::mutex_spins)
+      sync::spin_pause();
+    else
+      sync::yield();
+  }
+}
+
+void task_queue::close_locked() noexcept {
+  if (closed_) return;
+  closed_ = true;
+  chunk* const last = last_.load(std::memory_order_relaxed);
+  const std::uint64_t lap = last->claims.load(std::memory_order_relaxed) & ~index_mask;
+  const std::uint64_t taken = last->tickets.exchange(lap | no_tickets, std::memory_order_relaxed);
+  closed_at_ = lap | std::min(taken & index_mask, chunk_cells);
+}
+
+void task_queue::close() noexcept {
+  const std::scoped_lock lock(mutex_);
+  close_locked();
+}
+
+void task_queue::unlock_after_fork(bool is_child) noexcept {
+  if (is_child) close_locked();
+  mutex_.unlock();
+}
+
+void task_queue::open() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (!closed_) return;
+  closed_ = false;
+  last_.load(std::memory_order_relaxed)->tickets.store(closed_at_, std::memory_order_relaxed);
+}
+
+std::uint64_t task_queue::pushed_locked() const noexcept {
+  const chunk* const last = last_.load(std::memory_order_relaxed);
+  const std::uint64_t taken = closed_ ? closed_at_ : last->tickets.load(std::memory_order_relaxed);
+  return last->position + std::min(taken & index_mask, chunk_cells);
+}
+
+std::uint64_t task_queue::popped_locked() const noexcept {
+  const chunk* const first = first_.load(std::memory_order_relaxed);
+  return first->position + (first->claims.load(std::memory_order_relaxed) & index_mask);
+}
+
+std::uint64_t task_queue::pushed() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return pushed_locked();
+}
+
+std::uint64_t task_queue::popped() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return popped_locked();
+}
+
+std::size_t task_queue::size_locked() const noexcept {
+  const std::uint64_t popped = popped_locked();
+  const auto size = static_cast<std::size_t>(std::max(pushed_locked(), popped) - popped);
+  high_water_ = std::max(high_water_, size);
+  return size;
+}
+
+std::size_t task_queue::size() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return size_locked();
+}
+
+std::size_t task_queue::high_water() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return high_water_;
+}
+
+std::size_t task_queue::chunk_count() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return chunks_;
+}
+
+std::size_t task_queue::free_chunks() const noexcept {
+  const std::uint64_t cells =
+      last_.load(std::memory_order_relaxed)->position - first_.load(std::memory_order_relaxed)->position;
+  return chunks_ - 1 - static_cast<std::size_t>(cells / chunk_cells);
+}
+
+void task_queue::detach_surplus(std::size_t surplus) noexcept {
+  chunk* const last = last_.load(std::memory_order_relaxed);
+  for (; surplus != 0; --surplus, --chunks_) {
+    chunk* const gone = last->next.load(std::memory_order_relaxed);
+    last->next.store(gone->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    gone->next.store(detached_, std::memory_order_relaxed);
+    detached_ = gone;
+  }
+}
+
+bool task_queue::trim() noexcept {
+  chunk* gone = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    detach_surplus(std::min(unneeded_, free_chunks()));
+    unneeded_ = free_chunks();
+    static_cast<void>(size_locked());
+    gone = std::exchange(detached_, nullptr);
+  }
+  const bool unread = gone == nullptr || epoch_domain::default_domain().synchronize(std::chrono::milliseconds(1));
+  while (gone != nullptr) {
+    chunk* const next = gone->next.load(std::memory_order_relaxed);
+    if (unread) {
+      free_chunk(gone);
+    } else {
+      const std::scoped_lock lock(mutex_);
+      gone->next.store(detached_, std::memory_order_relaxed);
+      detached_ = gone;
+    }
+    gone = next;
+  }
+  const std::scoped_lock lock(mutex_);
+  return chunks_ > 1 || detached_ != nullptr;
+}
+
+}  // namespace cistern::inline v0::detail
