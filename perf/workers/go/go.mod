@@ -1,0 +1,3 @@
+module cistern.example/workers
+
+go 1.18
