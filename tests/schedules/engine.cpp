@@ -97,7 +97,6 @@ void engine::run_body(std::function<void()> body) {
 }
 
 void engine::spawn(std::function<void()> work) {
-  if (in_fibre()) fail("spawn() inside of a fibre; spawn in the body, before run()");
   fibres_.push_back(take_idle(std::move(work)));
   fibres_.back()->number = fibres_.size() - 1;
   fibres_.back()->priority = (std::int64_t{1} << 40) + static_cast<std::int64_t>(random.below(1 << 30));

@@ -8,14 +8,14 @@ add_custom_target(schedules_mutants)
 #                  TEST <test> FAILS <message>)
 #
 # The same program with a mistake in one source: the test must find it, and fail with this message. A source of the
-# pools is given as pools/<name>; a header as include/<path>, with the one source beside this file that is compiled with
-# it.
+# pools is given as pools/<name>, one of the workers as workers/<name>; a header as include/<path>, with the one source
+# that is compiled with it: a name beside this file, or likewise workers/<name>.
 function(schedules_mutant name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILE;TEXT;BECOMES;AND;AND_BECOMES;USERS;TEST;FAILS" "")
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
   set(copy ${folder}/${arg_FILE})
   set(source ${core}/${arg_FILE})
-  if(arg_FILE MATCHES "^(pools|include)/")
+  if(arg_FILE MATCHES "^(pools|workers|include)/")
     set(source ${small}/${arg_FILE})
   endif()
   if(DEFINED arg_AND)
@@ -26,6 +26,9 @@ function(schedules_mutant name)
   set(compiled ${copy})
   if(DEFINED arg_USERS)
     set(compiled ${CMAKE_CURRENT_SOURCE_DIR}/${arg_USERS})
+    if(arg_USERS MATCHES "/")
+      set(compiled ${small}/${arg_USERS})
+    endif()
   endif()
   get_filename_component(replaced ${compiled} NAME)
   set(target schedules_mutant_${name})

@@ -116,7 +116,7 @@ struct scheduled_sync {
       if (!schedules::detail::tracing()) [[likely]]
         return value;
       if constexpr (std::is_pointer_v<T>) {
-        schedules::detail::note(static_cast<const void*>(value));
+        schedules::detail::note(reinterpret_cast<const void*>(value));  // also of a function
       } else {
         std::uint64_t shown = 0;
         std::memcpy(&shown, &value, sizeof(T) < sizeof shown ? sizeof(T) : sizeof shown);

@@ -68,7 +68,7 @@ class scheduler {
   scheduler(const scheduler&) = delete;
   scheduler& operator=(const scheduler&) = delete;
 
-  /// Adds a fibre, to be started by run(). It may refer to the body's locals.
+  /// Adds a fibre, to be started by run(), or from now on when a fibre calls this. It may refer to the body's locals.
   void spawn(std::function<void()> work);
 
   /// Runs all spawned fibres to their end. Returns only when that was reached.

@@ -31,6 +31,7 @@
 #include <cistern/allocators/immortal.hpp>
 #include <cistern/allocators/thread_arenas.hpp>
 #include <cistern/workers/detail/crew.hpp>
+#include <cistern/workers/detail/group_core.hpp>
 
 #include <algorithm>
 #include <mutex>
@@ -67,9 +68,13 @@ void crew::run_worker(worker& mine) noexcept {
   } catch (...) {
     return thread_failed(mine);
   }
-  place() = {.own = &mine};
-  if (observer_ != nullptr) observer_->worker_started(mine.index);
+  place() = {.own = &mine, .thread = &mine};
+  if (observer_ != nullptr) {
+    if (mine.is_searching) end_search(mine);  // it may take its time, and nobody is woken while there is a searcher
+    observer_->worker_started(mine.index);
+  }
   work(mine);
+  if (mine.is_searching) end_search(mine);
   if (observer_ != nullptr) observer_->worker_ended(mine.index);
   mine.memory.trim();
   mine.deque.trim();
@@ -91,18 +96,40 @@ void crew::work(worker& mine) noexcept {
 }
 
 bool crew::run_next(worker& mine) noexcept {
-  if (++mine.turn % turns_before_outside == 0 && run_from_outside(mine)) return true;
-  task_node* node = mine.deque.pop();
+  if (++mine.turn % turns_before_outside == 0 && run_from_elsewhere(mine)) return true;
+  task_node* const node = mine.deque.pop();
   if (node == nullptr) {
-    if (run_from_outside(mine)) return true;
-    node = handed_over_.load(std::memory_order_relaxed) != 0 ? take_handed_over() : nullptr;
-    if (node == nullptr) node = steal(mine);
-    if (node == nullptr) return false;
+    if (run_from_elsewhere(mine)) return true;
+    task_node* const stolen = steal(mine);
+    if (stolen != nullptr) run_taken(mine, stolen);
+    return stolen != nullptr;
   }
   if (mine.is_searching) end_search(mine);
   run(mine, node->work);
   free_node(node);
   return true;
+}
+
+// What is handed over and what is queued in turn, so that neither keeps the other one waiting for ever.
+bool crew::run_from_elsewhere(worker& mine) noexcept {
+  const bool handed_first = mine.turn % 2 == 0;
+  if (!handed_first && run_from_outside(mine)) return true;
+  if (handed_over_.load(std::memory_order_relaxed) != 0) {
+    if (task_node* const node = take_handed_over()) {
+      run_taken(mine, node);
+      return true;
+    }
+  }
+  return handed_first && run_from_outside(mine);
+}
+
+// Who waits for its group may find what the task has submitted here.
+void crew::run_taken(worker& mine, task_node* node) noexcept {
+  if (mine.is_searching) end_search(mine);
+  mine.helps.store(group_of(node->work), std::memory_order_relaxed);
+  run(mine, node->work);
+  mine.helps.store(nullptr, std::memory_order_relaxed);
+  free_node(node);
 }
 
 bool crew::run_from_outside(worker& mine) noexcept {
@@ -194,7 +221,8 @@ void crew::run_node(worker& mine, task_node* node) noexcept {
 }
 
 void crew::run_as_guest(task& work) noexcept {
-  const work_place before = std::exchange(place(), work_place{.guest_of = this});
+  const work_place before = place();
+  place() = {.guest_of = this, .thread = before.thread};
   const source_site site = work.site();
   std::optional<arena_scope> scope;
   try {
@@ -208,6 +236,24 @@ void crew::run_as_guest(task& work) noexcept {
   }
   scope.reset();
   place() = before;
+}
+
+void crew::run_node_as_guest(task_node* node) noexcept {
+  guest_started_.fetch_add(1, std::memory_order_relaxed);
+  run_as_guest(node->work);
+  guest_finished_.fetch_add(1, std::memory_order_relaxed);
+  free_node(node);
+}
+
+void crew::count_guest_end(task_end how) noexcept {
+  (how == task_end::failed ? guest_failed_ : guest_cancelled_).fetch_add(1, std::memory_order_relaxed);
+}
+
+void crew::count_group_submission(worker* mine) noexcept {
+  if (mine != nullptr)
+    mine->submitted.add();
+  else
+    group_submitted_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void crew::report(worker& mine, const source_site& site, const std::exception_ptr& what) noexcept {
@@ -252,8 +298,13 @@ bool crew::sleep(worker& mine) noexcept {
   idle_word before(0);
   bool was_searching = false;
   {
-    const std::scoped_lock lock(mutex_);
-    if (draining_) return !may_end(mine);
+    std::unique_lock lock(mutex_);
+    if (draining_) {
+      if (may_end(mine)) return false;
+      lock.unlock();
+      sync::yield();  // a task is still being put into its cell
+      return true;
+    }
     if (orders() != order::none && !paused_) return true;  // obey() first
     was_searching = std::exchange(mine.is_searching, false);
     enter_sleepers(mine);
@@ -305,29 +356,31 @@ bool crew::may_end(worker& mine) noexcept {
 }
 
 bool crew::obey(worker& mine) noexcept {
-  std::unique_lock lock(mutex_);
-  if (discarding_) {
-    lock.unlock();
-    while (task_node* const node = mine.deque.pop()) {
-      discarded_.fetch_add(1, std::memory_order_relaxed);
-      free_node(node);
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    if (discarding_) {
+      lock.unlock();
+      while (task_node* const node = mine.deque.pop()) {
+        discarded_.fetch_add(1, std::memory_order_relaxed);
+        free_node(node);
+      }
+      return false;
     }
-    return false;
-  }
-  if (draining_) return true;
-  if (threads_ - leaving_ > max_workers_) {
-    ++leaving_;
-    mine.is_leaving = true;
-    set_orders();
+    if (draining_) return true;
+    if (threads_ - leaving_ > max_workers_) {
+      ++leaving_;
+      mine.is_leaving = true;
+      set_orders();
+      lock.unlock();
+      while (task_node* const node = mine.deque.pop()) hand_over(node);
+      return false;
+    }
+    if (!paused_) return true;
     lock.unlock();
-    while (task_node* const node = mine.deque.pop()) hand_over(node);
-    return false;
+    if (!sleep(mine)) return false;
+    // Who was woken looks at its orders again: it is still paused after a tick, and must not run a task that a stop
+    // discards.
   }
-  if (paused_) {
-    lock.unlock();
-    return sleep(mine);
-  }
-  return true;
 }
 
 void crew::enter_sleepers(worker& mine) noexcept {
@@ -381,17 +434,31 @@ void crew::wake_one() noexcept {
 
 bool crew::start(worker& mine) noexcept {
   if (std::exchange(mine.to_join, false)) {
-    // A submission by that very thread's last thread_local destructors cannot wait for its end.
+    // A thread that is about to end and starts another one in its place cannot wait for its own end: others do.
     if (pthread_equal(mine.thread, pthread_self()) != 0)
-      pthread_detach(mine.thread);
+      leave_to_join(mine);
     else
       pthread_join(mine.thread, nullptr);
   }
   const int failed = make_thread.load(std::memory_order_relaxed)(&mine.thread, thread_main, &mine);
   if (failed == 0) return true;
-  const std::scoped_lock lock(mutex_);
-  start_failed(mine);
+  {
+    const std::scoped_lock lock(mutex_);
+    start_failed(mine);
+  }
+  background_reclaimer::wake();
+  check_after_room_for_wakes();  // it has been a searcher: who put a task meanwhile has woken nobody
   return false;
+}
+
+void crew::leave_to_join(worker& mine) noexcept {
+  pthread_t before{};
+  {
+    const std::scoped_lock lock(mutex_);
+    before = std::exchange(mine.left, mine.thread);
+    if (!std::exchange(mine.left_to_join, true)) return;
+  }
+  pthread_join(before, nullptr);  // it has ended, or is just about to
 }
 
 void crew::start_failed(worker& mine) noexcept {
@@ -406,9 +473,13 @@ void crew::start_failed(worker& mine) noexcept {
 
 // A thread without the memory to work.
 void crew::thread_failed(worker& mine) noexcept {
-  const std::scoped_lock lock(mutex_);
-  start_failed(mine);
-  mine.to_join = true;
+  {
+    const std::scoped_lock lock(mutex_);
+    start_failed(mine);
+    mine.to_join = true;
+  }
+  background_reclaimer::wake();
+  check_after_room_for_wakes();
 }
 
 void* crew::thread_main(void* argument) noexcept {
@@ -437,7 +508,8 @@ void crew::thread_ended(worker& mine) noexcept {
 
 void crew::check_after_room_for_wakes() noexcept {
   static_cast<void>(asymmetric_fence::heavy_fence());  // [s] pairs with [n]
-  bool work = !queue_.looks_empty() || handed_over_.load(std::memory_order_acquire) != 0;
+  // Of the queue its size, for which this thread needs no place in the epoch domain.
+  bool work = queue_.size() != 0 || handed_over_.load(std::memory_order_acquire) != 0;
   const worker_table& table = *table_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < table.count && !work; ++i) work = !table.at[i]->deque.looks_empty();
   if (work) wake_one();
@@ -469,6 +541,8 @@ worker* crew::take_place() {
     }
   } catch (...) {
     failed_starts_.fetch_add(1, std::memory_order_relaxed);
+    starts_failed_ = true;  // until the next tick
+    static_cast<void>(set_startable());
     return nullptr;
   }
   found->has_thread = true;
@@ -494,22 +568,38 @@ void crew::add_place() {
 // Tasks that are handed over.
 
 void crew::hand_over(task_node* node) noexcept {
-  node->next = nullptr;
+  group_core* const group = group_of(node->work);
   {
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(handed_mutex_);
+    node->next = nullptr;
+    node->previous = last_handed_;
     (first_handed_ != nullptr ? last_handed_->next : first_handed_) = node;
     last_handed_ = node;
+    if (group != nullptr) group->add_handed(*node);  // within the lock: then it is there, since its task is
     handed_over_.fetch_add(1, std::memory_order_release);
   }
   notify();
 }
 
-task_node* crew::take_handed_over() noexcept {
-  const std::scoped_lock lock(mutex_);
-  task_node* const node = first_handed_;
-  if (node == nullptr) return nullptr;
-  first_handed_ = node->next;
+// With handed_mutex_ held. A group's tasks are in the same order in its own list, and always taken from its beginning.
+void crew::unlink_handed_over(task_node* node) noexcept {
+  (node->previous != nullptr ? node->previous->next : first_handed_) = node->next;
+  (node->next != nullptr ? node->next->previous : last_handed_) = node->previous;
+  if (group_core* const group = group_of(node->work)) group->remove_first_handed();
   handed_over_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+task_node* crew::take_handed_over() noexcept {
+  const std::scoped_lock lock(handed_mutex_);
+  task_node* const node = first_handed_;
+  if (node != nullptr) unlink_handed_over(node);
+  return node;
+}
+
+task_node* crew::take_handed_over_of(group_core& group) noexcept {
+  const std::scoped_lock lock(handed_mutex_);
+  task_node* const node = group.first_handed();
+  if (node != nullptr) unlink_handed_over(node);
   return node;
 }
 

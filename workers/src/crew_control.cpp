@@ -15,6 +15,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include <pthread.h>
 #include <sched.h>
@@ -91,6 +92,8 @@ crew::crew(const worker_pool_options& options, checked_tag)
       room_(room_of(options)),
       min_workers_(options.min_workers),
       max_workers_(options.max_workers) {
+  if (sched_getaffinity(0, sizeof processors_, &processors_) != 0) CPU_ZERO(&processors_);
+  pthread_sigmask(SIG_SETMASK, nullptr, &signals_);
   tables_.push_back(std::make_unique<worker_table>());
   table_.store(tables_.back().get(), std::memory_order_release);
   static_cast<void>(set_startable());
@@ -147,19 +150,18 @@ void crew::name_thread(const worker& mine) noexcept {
   const int digits = std::snprintf(number, sizeof number, "-%u", static_cast<unsigned>(mine.index));
   std::snprintf(name, sizeof name, "%.*s%s", 15 - digits, stem, number);
   pthread_setname_np(pthread_self(), name);
-  if (affinity_ == worker_affinity::none) return;
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (pthread_getaffinity_np(pthread_self(), sizeof allowed, &allowed) != 0) return;
-  std::size_t wanted = mine.index % static_cast<std::size_t>(std::max(CPU_COUNT(&allowed), 1));
-  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed) || wanted-- != 0) continue;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-    return;
+  pthread_sigmask(SIG_SETMASK, &signals_, nullptr);
+  const auto count = static_cast<std::size_t>(CPU_COUNT(&processors_));
+  if (count == 0) return;  // unknown: more than fit into the set
+  cpu_set_t wanted = processors_;
+  if (affinity_ == worker_affinity::one_each) {
+    std::size_t cpu = 0;
+    for (std::size_t before = mine.index % count + 1; before != 0; ++cpu)
+      if (CPU_ISSET(cpu, &processors_)) --before;
+    CPU_ZERO(&wanted);
+    CPU_SET(cpu - 1, &wanted);
   }
+  pthread_setaffinity_np(pthread_self(), sizeof wanted, &wanted);
 }
 
 void crew::set_orders() noexcept {
@@ -228,11 +230,14 @@ bool crew::wait_for_turn(Done&& done, sync::clock::time_point deadline) {
 
 bool crew::wait_until_quiet(bool and_empty, sync::clock::time_point deadline) {
   refuse_own_worker("waits until the pool is quiet");
+  if (is_forked()) return true;
   return wait_for_turn(
       [&] {
         if (threads_ != sleeping_) return false;
         if (!and_empty) return true;
-        return queue_.size() == 0 && handed_over_.load(std::memory_order_relaxed) == 0;
+        // In the deques of those that sleep are tasks only while it is paused.
+        return queue_.size() == 0 && handed_over_.load(std::memory_order_relaxed) == 0 &&
+               std::all_of(workers_.begin(), workers_.end(), [](const auto& each) { return each->deque.looks_empty(); });
       },
       deadline);
 }
@@ -252,7 +257,10 @@ void crew::resize(std::size_t min_workers, std::size_t max_workers) {
     if (orders() == order::look && !paused_) rouse_all();
     if (!draining_ && threads_ - leaving_ < min_workers_) missing = min_workers_ - (threads_ - leaving_);
   }
-  while (missing-- != 0 && start_another()) {
+  for (; missing != 0; --missing) {
+    if (start_another()) continue;
+    background_reclaimer::wake();  // those that still leave are in the way: at a tick, then
+    break;
   }
   if (nobody_was_wakeable) check_after_room_for_wakes();
 }
@@ -268,6 +276,8 @@ void crew::request_stop(bool discard) noexcept {
       told = stop_source_;
     }
     queue_.close();
+    const auto now = sync::now();
+    for (const auto& each : workers_) static_cast<void>(see_running(*each, now));
     set_orders();
     static_cast<void>(set_startable());
     rouse_all();
@@ -279,7 +289,6 @@ void crew::request_stop(bool discard) noexcept {
 stop_report crew::stop(bool discard, sync::clock::time_point deadline) {
   refuse_own_worker("stops the pool");
   if (is_forked()) return {.ended = true, .discarded = 0, .running = {}};
-  const std::uint64_t discarded_before = discarded_.load(std::memory_order_relaxed);
   request_stop(discard);
   const auto is_left = [this] { return queue_.size() != 0 || handed_over_.load(std::memory_order_relaxed) != 0; };
   bool ended = false;
@@ -295,7 +304,10 @@ stop_report crew::stop(bool discard, sync::clock::time_point deadline) {
   }
   stop_report report{.ended = ended, .discarded = 0, .running = {}};
   if (ended) discard_deques();
-  report.discarded = static_cast<std::size_t>(discarded_.load(std::memory_order_relaxed) - discarded_before);
+  {
+    const std::scoped_lock lock(mutex_);
+    report.discarded = static_cast<std::size_t>(discarded_.load(std::memory_order_relaxed) - discarded_earlier_);
+  }
   if (!ended) report.running = running_tasks();
   return report;
 }
@@ -356,18 +368,36 @@ void crew::discard_deques() noexcept {
 }
 
 void crew::join_ended() noexcept {
-  for (;;) {
-    pthread_t ended{};
-    {
-      const std::scoped_lock lock(mutex_);
-      const auto found = std::find_if(workers_.begin(), workers_.end(),
-                                      [](const auto& each) { return each->to_join && !each->has_thread; });
-      if (found == workers_.end()) return;
-      (*found)->to_join = false;
-      ended = (*found)->thread;
+  const auto take_ended = [this](pthread_t& ended) {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& each : workers_) {
+      if (each->left_to_join) {
+        each->left_to_join = false;
+        ended = each->left;
+        return true;
+      }
+      if (!each->has_thread && each->to_join) {
+        each->to_join = false;
+        ended = each->thread;
+        return true;
+      }
     }
-    pthread_join(ended, nullptr);
+    return false;
+  };
+  for (pthread_t ended{}; take_ended(ended);) pthread_join(ended, nullptr);
+}
+
+// Only those that are gone: one whose thread_local destructors still run must not hold the clock up, and a stop() waits
+// for it. False when there are such.
+bool crew::try_join_ended() noexcept {
+  bool all = true;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& each : workers_) {
+    if (each->left_to_join) each->left_to_join = pthread_tryjoin_np(each->left, nullptr) != 0;
+    if (!each->has_thread && each->to_join) each->to_join = pthread_tryjoin_np(each->thread, nullptr) != 0;
+    all = all && !each->left_to_join && (each->has_thread || !each->to_join);
   }
+  return all;
 }
 
 void crew::restart() {
@@ -381,6 +411,7 @@ void crew::restart() {
       throw std::logic_error("the worker_pool " + name_ + " is restarted while " + std::to_string(threads_) +
                              " of its threads still run: stop() it first");
     draining_ = discarding_ = false;
+    discarded_earlier_ = discarded_.load(std::memory_order_relaxed);
     stop_source_ = std::stop_source();
     set_orders();
     static_cast<void>(set_startable());
@@ -408,9 +439,10 @@ std::size_t crew::places() const noexcept { return table_.load(std::memory_order
 
 // What ages: free chunks of the queue, the arrays of deques after a burst, and the threads that ended.
 bool crew::age(age_level) noexcept {
-  join_ended();
-  bool is_left = queue_.trim();
-  bool nobody_was_wakeable = false;
+  bool is_left = !try_join_ended();
+  is_left = queue_.trim() || is_left;
+  bool looks = false;
+  std::size_t missing = 0;
   {
     const std::scoped_lock lock(mutex_);
     const auto now = sync::now();
@@ -422,24 +454,33 @@ bool crew::age(age_level) noexcept {
         sync::unpark_one(each->state);
         is_left = true;
       }
-      const std::uint64_t started = each->started.get();
-      const bool runs = each->running.load(std::memory_order_relaxed) != 0;
-      if (started != each->seen_started || !runs) each->running_since = now;
-      each->seen_started = started;
-      is_left = is_left || runs;
+      is_left = see_running(*each, now) || is_left;
     }
-    if (starts_failed_) {
-      starts_failed_ = false;
-      nobody_was_wakeable = set_startable();
-    }
+    looks = std::exchange(starts_failed_, false);
+    static_cast<void>(set_startable());
+    if (!draining_ && threads_ - leaving_ < min_workers_) missing = min_workers_ - (threads_ - leaving_);
   }
-  if (nobody_was_wakeable) check_after_room_for_wakes();
-  return is_left;
+  for (; missing != 0 && start_another(); --missing) {
+  }
+  if (looks) check_after_room_for_wakes();
+  const std::scoped_lock lock(mutex_);
+  return is_left || starts_failed_ || missing != 0;
+}
+
+// Notes since when its task runs. With mutex_ held.
+bool crew::see_running(worker& mine, sync::clock::time_point now) noexcept {
+  const std::uint64_t started = mine.started.get();
+  const bool runs = mine.running.load(std::memory_order_relaxed) != 0;
+  if (started != mine.seen_started || !runs) mine.running_since = now;
+  mine.seen_started = started;
+  return runs;
 }
 
 void crew::prepare_fork() noexcept {
   mutex_.lock();
+  handed_mutex_.lock();
   failures_mutex_.lock();
+  room_.lock_for_fork();
   queue_.lock_for_fork();
 }
 
@@ -450,13 +491,18 @@ void crew::after_fork(bool is_child) noexcept {
     draining_ = true;
     threads_ = sleeping_ = leaving_ = 0;
     warmest_ = coldest_ = nullptr;
-    for (const auto& each : workers_) each->has_thread = each->to_join = each->is_sleeping = false;
+    for (const auto& each : workers_) {
+      each->has_thread = each->to_join = each->left_to_join = each->is_sleeping = false;
+      each->running.store(0, std::memory_order_relaxed);
+    }
     idle_.store(0, std::memory_order_relaxed);
     startable_ = 0;
     set_orders();
   }
   queue_.unlock_after_fork(is_child);
+  room_.unlock_after_fork(is_child);
   failures_mutex_.unlock();
+  handed_mutex_.unlock();
   mutex_.unlock();
 }
 

@@ -97,15 +97,17 @@ std::vector<running_task> crew::running_tasks() const {
   for (const auto& each : workers_) {
     const std::uint64_t running = each->running.load(std::memory_order_relaxed);
     if (running == 0) continue;
-    // Seen for the first time, it may have begun just now.
-    const std::uint64_t started = each->started.get();
-    if (started != each->seen_started) {
-      each->seen_started = started;
-      each->running_since = now;
-    }
+    static_cast<void>(see_running(*each, now));  // seen for the first time, it may have begun just now
     found.push_back({each->index, task_site::of_word(running & ~running_mark).get(), now - each->running_since});
   }
   return found;
+}
+
+std::size_t crew::load() const noexcept {
+  const std::size_t waiting = queue_.size() + handed_over_.load(std::memory_order_relaxed);
+  const std::scoped_lock lock(mutex_);
+  const std::size_t awake = threads_ - sleeping_;
+  return waiting + awake - std::min<std::size_t>(awake, idle_word(idle_.load(std::memory_order_relaxed)).searchers());
 }
 
 worker_pool_statistics crew::statistics() const {
@@ -144,6 +146,12 @@ worker_pool_statistics crew::statistics() const {
   }
   numbers.waiting = room_.waiting();
   const auto read = [](const sync::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };
+  numbers.submitted += read(group_submitted_);
+  numbers.started += read(guest_started_);
+  numbers.failed += read(guest_failed_);
+  numbers.cancelled += read(guest_cancelled_);
+  const std::uint64_t guests_not_completed = read(guest_failed_) + read(guest_cancelled_);
+  numbers.completed += std::max(read(guest_finished_), guests_not_completed) - guests_not_completed;
   numbers.dropped = read(dropped_);
   numbers.discarded = read(discarded_);
   numbers.rejected = read(rejected_);

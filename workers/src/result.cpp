@@ -13,7 +13,7 @@ task_cancelled::task_cancelled() : std::runtime_error("the task was cancelled, o
 namespace detail {
 
 bool runs_for(const crew* pool) noexcept {
-  const worker* const mine = place().own;
+  const worker* const mine = place().thread;
   return mine != nullptr && &mine->pool == pool;
 }
 

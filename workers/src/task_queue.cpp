@@ -14,7 +14,10 @@
 // Orders:
 //   [a] release of a cell's flag <-> [b] acquire in pop(): the body, and what came before the push
 //   [d] release of first_ and last_, with mutex_ held <-> [c] acquire: the chunk as it was made or made ready
-//   [h] release by claims <-> [g] acquire: who sees a lap or a claim also sees what the cells were before
+//   [h] release by claims <-> [g] acquire: who sees a lap or a claim also sees what the cells were before; a consumer,
+//       and who uses the chunk again
+//   [i] release of a new lap's tickets <-> [j] acquire by a ticket: also who had read last_ in a lap before sees that
+//       the cells were filled since, and waits until they are empty
 //   [f] release of an emptied cell <-> [e] acquire in push(): the consumer has done with the body
 #include <cistern/allocators/epoch_domain.hpp>
 #include <cistern/workers/detail/task_queue.hpp>
@@ -69,23 +72,30 @@ void task_queue::free_chunk(chunk* gone) noexcept {
 
 task_queue::outcome task_queue::add_chunk(const chunk* full) noexcept {
   const std::scoped_lock lock(mutex_);
-  if (closed_) return outcome::closed;
   chunk* const last = last_.load(std::memory_order_relaxed);
+  // Tickets that were refused are taken back, or after 2^32 of them one would be good.
+  const auto refuse = [last](std::uint64_t index, outcome why) {
+    const std::uint64_t lap = last->claims.load(std::memory_order_relaxed) & ~index_mask;
+    last->tickets.store(lap | index, std::memory_order_relaxed);
+    return why;
+  };
+  if (closed_) return refuse(no_tickets, outcome::closed);
   // Also when it has become the last one again meanwhile: then it is not full.
   const std::uint64_t taken = last->tickets.load(std::memory_order_relaxed);
   if (last != full || (taken & index_mask) < chunk_cells) return outcome::accepted;
   chunk* next = last->next.load(std::memory_order_relaxed);
   if (next == first_.load(std::memory_order_relaxed)) {
     chunk* const made = make_chunk();
-    if (made == nullptr) return outcome::no_memory;
+    if (made == nullptr) return refuse(chunk_cells, outcome::no_memory);
     made->next.store(next, std::memory_order_relaxed);
     last->next.store(made, std::memory_order_relaxed);
     next = made;
     ++chunks_;
   } else {
-    const std::uint64_t lap = (next->claims.load(std::memory_order_relaxed) & ~index_mask) + one_lap;
-    next->claims.store(lap, std::memory_order_release);  // [h] pairs with [g]
-    next->tickets.store(lap, std::memory_order_relaxed);
+    const std::uint64_t claims = next->claims.load(std::memory_order_acquire);  // [g] pairs with [h]
+    const std::uint64_t lap = (claims & ~index_mask) + one_lap;
+    next->claims.store(lap, std::memory_order_release);   // [h] pairs with [g]
+    next->tickets.store(lap, std::memory_order_release);  // [i] pairs with [j]
   }
   next->position = last->position + chunk_cells;
   last_.store(next, std::memory_order_release);  // [d] pairs with [c]
@@ -136,7 +146,8 @@ void task_queue::open() noexcept {
   const std::scoped_lock lock(mutex_);
   if (!closed_) return;
   closed_ = false;
-  last_.load(std::memory_order_relaxed)->tickets.store(closed_at_, std::memory_order_relaxed);
+  chunk* const last = last_.load(std::memory_order_relaxed);
+  last->tickets.store(closed_at_, std::memory_order_release);  // [i] pairs with [j]
 }
 
 std::uint64_t task_queue::pushed_locked() const noexcept {

@@ -213,6 +213,8 @@ class [[nodiscard]] alignas(16) task {
   void operator()() { std::exchange(operations_, nullptr)->run(body_.capture); }
 
   explicit operator bool() const noexcept { return operations_ != nullptr; }
+  /// An empty one is a null task, as an empty std::function is.
+  bool operator==(std::nullptr_t) const noexcept { return operations_ == nullptr; }
 
   /// Where it was made, or submitted: file and line. A place with line 0 when it is empty.
   source_site site() const noexcept { return operations_ != nullptr ? body_.site.get() : source_site{}; }

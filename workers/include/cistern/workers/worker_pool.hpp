@@ -126,9 +126,13 @@ class CISTERN_EXPORT worker_pool {
     detail::check_task(callable);
     auto block = state_task::allocate();
     detail::result_state<R>* made = nullptr;
-    const submission what = with_filler<detail::result_capture<R>>(
-        site, [&](auto& filler) { return crew_->put(filler, &how); }, static_cast<state_task*>(nullptr), block, made,
-        std::forward<F>(callable));
+    using capture = detail::result_capture<R>;
+    constexpr state_task* of = nullptr;
+    const auto put = [&](auto& filler) { return crew_->put(filler, &how); };
+    const submission what =
+        detail::is_guarded(how)
+            ? with_filler<detail::guarded_capture<capture>>(site, put, how, of, block, made, std::forward<F>(callable))
+            : with_filler<capture>(site, put, of, block, made, std::forward<F>(callable));
     result<R> got;
     if (made != nullptr) got = result<R>(*made, {crew_, crew_->spin()});
     sure(what);
@@ -195,8 +199,9 @@ class CISTERN_EXPORT worker_pool {
   submission with_filler(const source_site& site, Put&& put, Args&&... args) {
     detail::check_task(detail::last_of(args...));
     if (crew_->measures()) [[unlikely]] {
+      auto now = sync::now();  // referred to until the filler has filled
       detail::task_filler<detail::timed_capture<Capture>, sync::clock::time_point, Args...> filler(
-          site, sync::now(), std::forward<Args>(args)...);
+          site, std::move(now), std::forward<Args>(args)...);
       return put(filler);
     }
     detail::task_filler<Capture, Args...> filler(site, std::forward<Args>(args)...);

@@ -29,6 +29,9 @@
 #include <utility>
 #include <vector>
 
+#include <sched.h>
+#include <signal.h>
+
 namespace cistern::inline v0::detail {
 
 /// How many workers could be woken (or started), and how many look for work: one word, see crew.cpp.
@@ -61,7 +64,7 @@ class CISTERN_EXPORT crew final : private ager {
 
   /// The calling thread's worker, if it is one of this crew.
   worker* own_worker() const noexcept {
-    worker* const mine = place().own;
+    worker* const mine = place().thread;
     return mine != nullptr && &mine->pool == this ? mine : nullptr;
   }
 
@@ -71,7 +74,7 @@ class CISTERN_EXPORT crew final : private ager {
   submission try_put(Filler& filler) {
     if (worker* const mine = own_worker()) return put_inside(*mine, filler);
     if (is_bounded_ && !room_.try_acquire())
-      return refused(orders() >= order::discard ? submission::stopped : submission::full);
+      return refused(orders() >= order::drain ? submission::stopped : submission::full);
     return put_outside(filler);
   }
 
@@ -121,18 +124,9 @@ class CISTERN_EXPORT crew final : private ager {
   submission put_inside(worker& mine, Filler& filler) {
     if (orders() >= order::discard) [[unlikely]]
       return refused(submission::stopped);
-    struct freed {
-      void operator()(void* block) const noexcept {
-        task_memory_.deallocate(block, sizeof(task_node), alignof(task_node));
-      }
-      bucket_pool& task_memory_;
-    };
-    std::unique_ptr<void, freed> block(memory_.try_allocate(sizeof(task_node), alignof(task_node)), freed{memory_});
-    if (block == nullptr) [[unlikely]]
+    task_node* const node = make_node(filler);
+    if (node == nullptr) [[unlikely]]
       return refused(submission::no_memory);
-    auto* const node = ::new (block.get()) task_node;
-    node->work.fill(filler);
-    static_cast<void>(block.release());
     mine.submitted.add();
     if (!mine.deque.push(node)) [[unlikely]]
       hand_over(node);
@@ -152,8 +146,10 @@ class CISTERN_EXPORT crew final : private ager {
 
   // For waits of a worker.
 
-  /// Puts a task where any worker finds it, past bounds and whether or not the queue is closed.
+  /// Puts a task where any worker finds it, and who waits for its group; past bounds, and whether or not the queue is
+  /// closed.
   void hand_over(task_node* node) noexcept;
+  task_node* take_handed_over_of(group_core& group) noexcept;
   /// Runs it as a task of the worker, from a wait within another one, and frees it.
   void run_node(worker& mine, task_node* node) noexcept;
   void free_node(task_node* node) noexcept {
@@ -162,6 +158,28 @@ class CISTERN_EXPORT crew final : private ager {
   }
   /// Runs a task on a thread that is none of the workers: with an arena, exceptions to the handler.
   void run_as_guest(task& work) noexcept;
+
+  // For groups, from outside: their tasks are past the bounds too, since who waits for them runs them.
+
+  submission refused_by_group(submission why) noexcept { return refused(why); }
+  void count_group_submission(worker* mine) noexcept;
+  /// A node with the filler's task, for hand_over(); nullptr when there is no memory.
+  template <class Filler>
+  task_node* make_node(Filler& filler) {
+    std::unique_ptr<void, freed_node> block(memory_.try_allocate(sizeof(task_node), alignof(task_node)),
+                                            freed_node{memory_});
+    if (block == nullptr) [[unlikely]]
+      return nullptr;
+    auto* const node = ::new (block.get()) task_node;
+    node->work.fill(filler);
+    static_cast<void>(block.release());
+    return node;
+  }
+  /// On a thread that is none of the workers, and frees it.
+  void run_node_as_guest(task_node* node) noexcept;
+  void count_guest_end(task_end how) noexcept;
+  bool discards() const noexcept { return orders() >= order::discard; }
+  bool fence_is_light() const noexcept { return light_; }
   worker* worker_at(std::size_t index) const noexcept;
   std::size_t places() const noexcept;  ///< workers there have been at a time; indices are below
 
@@ -182,11 +200,17 @@ class CISTERN_EXPORT crew final : private ager {
   std::string_view name() const noexcept { return name_; }
   std::stop_token stop_token() const;
   bool is_stopped() const noexcept { return orders() >= order::drain; }
+  /// For a choice among pools: tasks that wait, but for those in workers' deques, and workers that neither sleep nor
+  /// look for work. A mutex and some loads.
+  std::size_t load() const noexcept;
+  /// A submission would be accepted without a wait just now. Two loads.
+  bool has_room() const noexcept { return !is_stopped() && (!is_bounded_ || room_.looks_free()); }
   bool is_forked() const noexcept { return is_forked_.load(std::memory_order_relaxed); }
   bool measures() const noexcept { return measures_; }
   std::chrono::nanoseconds spin() const noexcept { return spin_; }
 
   [[noreturn]] void refuse(submission why) const;  ///< throws what says so
+  void report_failure(const source_site& site, const std::exception_ptr& what) noexcept;  ///< to the handler
 
   /// Makes threads; tests put one here that fails.
   using thread_maker = int (*)(pthread_t*, void* (*)(void*), void*);
@@ -199,6 +223,11 @@ class CISTERN_EXPORT crew final : private ager {
   void run_worker(worker& mine) noexcept;
 
  private:
+  struct freed_node {
+    void operator()(void* block) const noexcept { memory.deallocate(block, sizeof(task_node), alignof(task_node)); }
+    bucket_pool& memory;
+  };
+
   /// What workers look at between two tasks. In the order in which they become worse.
   enum class order : std::uint32_t {
     none = 0,
@@ -227,13 +256,15 @@ class CISTERN_EXPORT crew final : private ager {
   bool obey(worker& mine) noexcept;
   bool run_next(worker& mine) noexcept;
   bool run_from_outside(worker& mine) noexcept;
+  bool run_from_elsewhere(worker& mine) noexcept;
+  void run_taken(worker& mine, task_node* node) noexcept;
   task_node* take_handed_over() noexcept;
+  void unlink_handed_over(task_node* node) noexcept;
   task_node* steal(worker& mine) noexcept;
   void run(worker& mine, task& work) noexcept;
   void run_watched(worker& mine, task& work) noexcept;
   static void count_end(worker& mine) noexcept;
   void report(worker& mine, const source_site& site, const std::exception_ptr& what) noexcept;
-  void report_failure(const source_site& site, const std::exception_ptr& what) noexcept;
   bool search(worker& mine) noexcept;
   void end_search(worker& mine) noexcept;
   bool sleep(worker& mine) noexcept;
@@ -254,10 +285,13 @@ class CISTERN_EXPORT crew final : private ager {
   void wake_one() noexcept;
   void check_after_room_for_wakes() noexcept;
   bool start(worker& mine) noexcept;
+  void leave_to_join(worker& mine) noexcept;
   void start_failed(worker& mine) noexcept;
   void thread_failed(worker& mine) noexcept;
   void thread_ended(worker& mine) noexcept;
   void join_ended() noexcept;
+  bool try_join_ended() noexcept;
+  static bool see_running(worker& mine, sync::clock::time_point now) noexcept;
   void name_thread(const worker& mine) noexcept;
   static void* thread_main(void* mine) noexcept;
   bool start_another() noexcept;
@@ -283,6 +317,8 @@ class CISTERN_EXPORT crew final : private ager {
   const std::chrono::nanoseconds max_wait_;
   const std::size_t bound_;
   const worker_affinity affinity_;
+  cpu_set_t processors_{};  // where the constructor's thread may run, and the signals that it blocks: not those of
+  sigset_t signals_{};      // whichever thread happens to start a worker
   const arena_options arena_options_;
   std::pmr::memory_resource& queue_upstream_;
   const std::function<void(std::exception_ptr, const source_site&)> on_exception_;
@@ -302,6 +338,9 @@ class CISTERN_EXPORT crew final : private ager {
   // Counted by any thread.
   alignas(128) sync::atomic<std::uint64_t> rejected_{0}, timed_out_{0}, ran_here_{0}, dropped_{0},
       discarded_{0}, wakes_{0}, failed_starts_{0};
+  // By threads that wait for groups from outside.
+  sync::atomic<std::uint64_t> group_submitted_{0}, guest_started_{0}, guest_finished_{0}, guest_failed_{0},
+      guest_cancelled_{0};
 
   alignas(128) mutable mutex mutex_;
   // Guarded by mutex_.
@@ -314,13 +353,17 @@ class CISTERN_EXPORT crew final : private ager {
   bool starts_failed_ = false;  // until the next tick
   worker* warmest_ = nullptr;
   worker* coldest_ = nullptr;
-  task_node* first_handed_ = nullptr;
-  task_node* last_handed_ = nullptr;
   sync::clock::time_point last_retired_{};
   std::vector<std::unique_ptr<worker>> workers_;
   std::vector<std::unique_ptr<worker_table>> tables_;  // the last one is in use, the others may be read still
   std::stop_source stop_source_;
   std::size_t most_threads_ = 0;
+  std::uint64_t discarded_earlier_ = 0;  // before the last restart
+
+  alignas(128) mutable mutex handed_mutex_;  // after mutex_
+  // Guarded by handed_mutex_, as are the lists that groups have of their own among them.
+  task_node* first_handed_ = nullptr;
+  task_node* last_handed_ = nullptr;
 
   // Bumped when a worker goes to sleep or ends, for those who wait for that.
   sync::atomic<std::uint32_t> turns_{0};

@@ -19,9 +19,9 @@ inline bool is_guarded(const submit_options& how) noexcept {
 
 template <class F>
 struct guarded_capture {
-  template <class Given>
-  guarded_capture(const submit_options& how, Given&& given)
-      : stop(how.stop), start_before(how.start_before), callable(std::forward<Given>(given)) {}
+  template <class... Given>
+  explicit guarded_capture(const submit_options& how, Given&&... given)
+      : stop(how.stop), start_before(how.start_before), callable(std::forward<Given>(given)...) {}
 
   void operator()() {
     if (stop.stop_requested()) return end_running_task(task_end::cancelled);

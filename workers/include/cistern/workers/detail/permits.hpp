@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/mutex.hpp>
 #include <cistern/allocators/sync.hpp>
 
 #include <cstdint>
+#include <mutex>
 
 namespace cistern::inline v0::detail {
 
 /// A counting semaphore whose waits end at a deadline, or when somebody says so: the room that is left in the queue of
 /// a bounded worker pool.
 ///
-/// The number may go below zero for a while, when a pool gets smaller. Waiters are not served in order. A sleeper is
-/// woken once: releases that come before it runs wake others, if there are any, and cost no further system call.
+/// The number may go below zero for a while, when a pool gets smaller. Sleepers are woken in the order in which they
+/// went to sleep, and one that is awake takes what there is before them. A sleeper is woken once: releases that come
+/// before it runs wake others, if there are any, and cost no further system call.
 ///
 /// Threads: all from any. Happens-before: a release before the acquire that it made possible. Cost: one
 /// read-modify-write each way, about 5 ns, and 5 us to wake a waiter.
@@ -28,9 +31,11 @@ class permits {
     return false;
   }
 
+  bool looks_free() const noexcept { return free_.load(std::memory_order_relaxed) > 0; }
+
   void release(std::int64_t count = 1) noexcept {
-    free_.fetch_add(count, std::memory_order_seq_cst);             // [a] pairs with [b], [c]; before [d]
-    if (asleep_.load(std::memory_order_seq_cst) != 0) wake_one();  // [d] pairs with [e]
+    free_.fetch_add(count, std::memory_order_seq_cst);               // [a] pairs with [b], [c]; before [d]
+    if (sleepers_.load(std::memory_order_seq_cst) != 0) wake_one();  // [d] pairs with [e]
   }
 
   /// Waits for a permit, until give_up() is true: it is asked before each sleep, which ends at the deadline at the
@@ -39,22 +44,20 @@ class permits {
   bool acquire(sync::clock::time_point deadline, GiveUp&& give_up) {
     waiting_.fetch_add(1, std::memory_order_relaxed);
     bool acquired = try_acquire();
-    while (!acquired) {
-      const std::uint32_t turn = turn_.load(std::memory_order_seq_cst);
-      asleep_.fetch_add(1, std::memory_order_seq_cst);  // [e] before [b]; pairs with [d]
+    for (bool gives_up = false; !acquired && !gives_up;) {
+      sleeper self;
+      enter(self);  // [e] before [b]; pairs with [d]
       acquired = try_acquire();
-      if (acquired || give_up()) {
-        not_asleep();
-        break;
+      if (!acquired) gives_up = give_up();
+      if (!acquired && !gives_up) {
+        static_cast<void>(sync::park_until(self.woken, 0, deadline));
+        acquired = try_acquire();
       }
-      sync::park_until(turn_, turn, deadline);
-      // Otherwise who has changed the turn has counted a sleeper less: this one, or one who has not slept yet either.
-      if (turn_.load(std::memory_order_seq_cst) == turn) not_asleep();
-      acquired = try_acquire();
+      leave(self);
     }
     waiting_.fetch_sub(1, std::memory_order_relaxed);
     // A wake that was meant for another one may have come here.
-    if (free_.load(std::memory_order_seq_cst) > 0 && asleep_.load(std::memory_order_seq_cst) != 0) wake_one();
+    if (free_.load(std::memory_order_seq_cst) > 0 && sleepers_.load(std::memory_order_seq_cst) != 0) wake_one();
     return acquired;
   }
 
@@ -64,30 +67,71 @@ class permits {
 
   /// Has all who wait look again.
   void wake_all() noexcept {
-    turn_.fetch_add(1, std::memory_order_seq_cst);
-    sync::unpark_all(turn_);
+    const std::scoped_lock lock(mutex_);
+    while (first_ != nullptr) sync::unpark_one(take_first());
+  }
+
+  // Around fork. In the child nobody waits, since the threads are gone that did.
+  void lock_for_fork() noexcept { mutex_.lock(); }
+  void unlock_after_fork(bool is_child) noexcept {
+    while (is_child && first_ != nullptr) static_cast<void>(take_first());
+    mutex_.unlock();
   }
 
  private:
-  bool not_asleep() noexcept {
-    std::uint32_t asleep = asleep_.load(std::memory_order_seq_cst);
-    while (asleep != 0) {
-      if (asleep_.compare_exchange_weak(asleep, asleep - 1, std::memory_order_seq_cst)) return true;
-    }
-    return false;
+  // On the stack of who waits. In the list until it is woken, by whoever takes it out, or leaves by itself.
+  struct sleeper {
+    sync::atomic<std::uint32_t> woken{0};
+    // Guarded by mutex_.
+    sleeper* next = nullptr;
+    sleeper* previous = nullptr;
+    bool is_listed = false;
+  };
+
+  void enter(sleeper& self) noexcept {
+    const std::scoped_lock lock(mutex_);
+    self.previous = last_;
+    (last_ != nullptr ? last_->next : first_) = &self;
+    last_ = &self;
+    self.is_listed = true;
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  void leave(sleeper& self) noexcept {
+    const std::scoped_lock lock(mutex_);
+    if (self.is_listed) unlink(self);
+  }
+  // With mutex_ held.
+  void unlink(sleeper& gone) noexcept {
+    (gone.previous != nullptr ? gone.previous->next : first_) = gone.next;
+    (gone.next != nullptr ? gone.next->previous : last_) = gone.previous;
+    gone.is_listed = false;
+    sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  // With mutex_ held. The word to unpark it by: it cannot be gone before the mutex is free, and only its address is
+  // used after that.
+  const sync::atomic<std::uint32_t>& take_first() noexcept {
+    sleeper& taken = *first_;
+    unlink(taken);
+    taken.woken.store(1, std::memory_order_relaxed);  // what there is to see is seq_cst
+    return taken.woken;
   }
   void wake_one() noexcept {
-    if (!not_asleep()) return;
-    turn_.fetch_add(1, std::memory_order_seq_cst);
-    sync::unpark_one(turn_);
+    const sync::atomic<std::uint32_t>* woken = nullptr;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (first_ == nullptr) return;
+      woken = &take_first();
+    }
+    sync::unpark_one(*woken);
   }
 
   alignas(64) sync::atomic<std::int64_t> free_;
-  // No less than there are threads that sleep, or are about to, and have not been woken: it may count some who are
-  // awake.
-  sync::atomic<std::uint32_t> asleep_{0};
-  sync::atomic<std::uint32_t> turn_{0};
+  sync::atomic<std::uint32_t> sleepers_{0};  // in the list; written with mutex_ held
   sync::atomic<std::uint32_t> waiting_{0};
+  mutex mutex_;
+  // Guarded by mutex_.
+  sleeper* first_ = nullptr;
+  sleeper* last_ = nullptr;
 };
 
 }  // namespace cistern::inline v0::detail

@@ -115,7 +115,8 @@ class result_state : public result_core {
         std::invoke(callable);
         ::new (static_cast<void*>(value_)) value_type();
       } else if constexpr (std::is_reference_v<T>) {
-        ::new (static_cast<void*>(value_)) value_type(std::addressof(std::invoke(callable)));
+        auto&& referred = std::invoke(callable);  // so that it has an address, of whichever kind it is
+        ::new (static_cast<void*>(value_)) value_type(std::addressof(referred));
       } else {
         ::new (static_cast<void*>(value_)) value_type(std::invoke(callable));
       }
@@ -182,7 +183,7 @@ CISTERN_EXPORT bool runs_for(const crew* pool) noexcept;
 template <class T>
 bool run_nested(result_state<T>& state) noexcept {
   if (!state.try_begin()) return false;
-  arena& memory = place().own->memory;
+  arena& memory = place().thread->memory;
   const arena::mark_t mark = memory.mark();
   state.run_begun();
   memory.rewind(mark);
@@ -211,10 +212,10 @@ class result_capture {
   }
 
   void operator()() {
-    if (state_->try_begin())
-      state_->run_begun();
-    else if (state_->now() == result_core::phase::cancelled)
-      end_running_task(task_end::cancelled);
+    if (state_->try_begin()) state_->run_begun();
+    const result_core::phase how = state_->now();
+    if (how == result_core::phase::cancelled) end_running_task(task_end::cancelled);
+    if (how == result_core::phase::failed) end_running_task(task_end::failed);
     std::exchange(state_, nullptr)->let_go();
   }
 

@@ -62,6 +62,8 @@ class alignas(128) task_deque_core {
   CISTERN_EXPORT void* steal() noexcept;
   CISTERN_EXPORT void trim() noexcept;
 
+  std::uint64_t bottom() const noexcept { return bottom_.load(std::memory_order_relaxed); }
+
   bool is_grown() const noexcept {
     const task_array* const array = array_.load(std::memory_order_relaxed);
     return array != nullptr && array->capacity > first_capacity;
@@ -152,6 +154,9 @@ class task_deque : private task_deque_core {
   /// nullptr when this is the thread's first region in the domain and there is no memory for its place there: then it
   /// may be tried again, or the owner gets to the task. A thread that has pinned once cannot fail like that.
   T* steal() noexcept { return static_cast<T*>(task_deque_core::steal()); }
+
+  /// The owner's: the index that the next push takes. What lies from here on was pushed later.
+  using task_deque_core::bottom;
 
   /// About how many tasks there are, and whether it is none. A hint; to the owner it says no less than there are.
   using task_deque_core::looks_empty, task_deque_core::size;

@@ -54,8 +54,8 @@ class CISTERN_EXPORT task_queue {
   template <class Filler>
   outcome push(Filler& filler, const epoch_guard& /*region*/) {
     for (;;) {
-      chunk* const last = last_.load(std::memory_order_acquire);  // [c] pairs with [d]
-      const std::uint64_t ticket = last->tickets.fetch_add(1, std::memory_order_relaxed);
+      chunk* const last = last_.load(std::memory_order_acquire);                           // [c] pairs with [d]
+      const std::uint64_t ticket = last->tickets.fetch_add(1, std::memory_order_acquire);  // [j] pairs with [i]
       if ((ticket & index_mask) >= chunk_cells) [[unlikely]] {
         if (const outcome ended = add_chunk(last); ended != outcome::accepted) return ended;
         continue;
@@ -108,7 +108,7 @@ class CISTERN_EXPORT task_queue {
     for (;;) {
       const chunk* const first = first_.load(std::memory_order_acquire);           // [c] pairs with [d]
       const std::uint64_t claims = first->claims.load(std::memory_order_acquire);  // [g] pairs with [h]
-      if (first_.load(std::memory_order_relaxed) != first) [[unlikely]]  // as in pop()
+      if (first_.load(std::memory_order_relaxed) != first) [[unlikely]]            // as in pop()
         continue;
       const std::uint64_t index = claims & index_mask;
       const bool is_empty = index == chunk_cells

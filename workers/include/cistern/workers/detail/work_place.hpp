@@ -3,7 +3,7 @@
 
 #include <cistern/allocators/export.hpp>
 
-#include <cstdint>
+#include <cstddef>
 
 namespace cistern::inline v0::detail {
 
@@ -11,11 +11,13 @@ struct worker;
 class crew;
 class group_core;
 
-/// What the calling thread is to worker pools; 24 bytes of thread-local storage, trivially destructible.
+/// What the calling thread is to worker pools; 40 bytes of thread-local storage, trivially destructible.
 struct work_place {
-  worker* own = nullptr;        // the worker that it is
+  worker* own = nullptr;        // the worker whose task it runs
   group_core* group = nullptr;  // that the task belongs to which it runs
   crew* guest_of = nullptr;     // whose task it runs, if it is not one of its workers
+  std::size_t groups = 0;       // that this task has made within its own, and not destroyed
+  worker* thread = nullptr;     // the worker that it is, also while it runs a task as the guest of another pool
 };
 
 /// One instruction.

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory_resource>
 
 #include <pthread.h>
@@ -24,8 +25,19 @@ class group_core;
 /// A task in a worker's deque.
 struct task_node {
   task work;
-  task_node* next;  // of those that are handed over, see crew
+  // Of those that are handed over, see crew.
+  task_node* next;
+  task_node* previous;
+  task_node* next_of_group;
 };
+
+/// The group that a task belongs to, if it is one's.
+inline group_core* group_of(const task& work) noexcept {
+  if (!work.operations()->is_of_group) return nullptr;
+  group_core* group = nullptr;
+  std::memcpy(&group, work.capture(), sizeof group);
+  return group;
+}
 
 /// A number that one thread counts and others read.
 class owned_counter {
@@ -78,6 +90,8 @@ struct alignas(128) worker {
   bool is_leaving = false;  // it ends, since there are too many
   bool to_join = false;     // the thread has ended, or is about to
   pthread_t thread{};
+  bool left_to_join = false;  // likewise the thread before it, which has started this one
+  pthread_t left{};
   std::uint64_t seen_started = 0;           // at the last tick
   sync::clock::time_point running_since{};  // the running task has been seen since then
 
