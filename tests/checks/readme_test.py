@@ -35,7 +35,7 @@ class Readme(unittest.TestCase):
         for path in readmes():
             text = path.read_text()
             named = re.findall(r"(?:^|[\s`])((?:tools|\.ci)/[a-z_]+)(?=[\s`.,;:)])", text)
-            linked = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+            linked = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", BLOCK.sub("", text)) if "://" not in link]
             for name in named:
                 self.assertTrue((ROOT / name).exists(), f"{path.name} names {name}")
             for link in filter(None, linked):

@@ -6,8 +6,11 @@
 #include <cistern/workers/this_worker.hpp>
 #include <cistern/workers/worker_pool.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -259,6 +262,9 @@ TEST(worker_size, wakes_another_when_the_one_that_looks_for_work_leaves) {
     ++tried;
     pool.resize(0, 2);
     observer.ends.until_there_are(1);
+    // The third one sleeps if it takes the one that leaves for one that looks.
+    const auto soon = in(50ms);
+    until([&] { return pool.statistics().idle == 1 || cistern::sync::now() > soon; });
     EXPECT_TRUE(pool.submit_result([] {}).wait_for(5s));
     observer.ends.open();
     if (HasFailure()) return;
@@ -288,19 +294,27 @@ TEST(worker_idleness, ends_the_coldest_first_and_one_in_an_interval) {
     }
   } observer;
   worker_pool_options options = workers(3);
-  options.idle_timeout = 20ms;
+  options.idle_timeout = 50ms;
   options.observer = &observer;
   worker_pool pool(options);
-  { const busy_worker one(pool), two(pool), three(pool); }
-  std::optional<std::size_t> last;
-  until([&] {  // the warmest one is kept warm
-    last = pool.submit_wait([] { return cistern::this_worker::index(); });
-    const std::scoped_lock lock(observer.mutex);
-    return observer.seen.size() == 2;
-  });
-  EXPECT_GE(observer.seen[1].second - observer.seen[0].second, 15ms);
-  EXPECT_NE(observer.seen[0].first, *last);
-  EXPECT_NE(observer.seen[1].first, *last);
+  std::vector<std::size_t> asleep;  // in the order of going to sleep
+  std::array<gate, 3> ends;
+  for (gate& each : ends) {
+    pool.submit([&] {
+      each.pass();
+      asleep.push_back(*cistern::this_worker::index());
+    });
+    each.until_there_are(1);
+  }
+  const std::uint64_t parks = pool.statistics().parks;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    ends[i].open();
+    until([&] { return pool.statistics().parks > parks + i; });
+    std::this_thread::sleep_for(5ms);  // so that their times are over in this order
+  }
+  until([&] { return pool.statistics().workers == 0; });
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(observer.seen[i].first, asleep[i]);
+  for (std::size_t i = 1; i < 3; ++i) EXPECT_GE(observer.seen[i].second - observer.seen[i - 1].second, 40ms);
 }
 
 TEST(worker_idleness, leaves_the_minimum_also_when_ends_are_slow) {

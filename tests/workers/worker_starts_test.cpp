@@ -3,6 +3,7 @@
 // Threads that the system does not give.
 #include "worker_things.hpp"
 #include <cistern/allocators/ageing_clock.hpp>
+#include <cistern/allocators/background_reclaimer.hpp>
 #include <cistern/allocators/statistics_resource.hpp>
 #include <cistern/workers/worker_pool.hpp>
 
@@ -35,8 +36,11 @@ using testing::HasSubstr;
 // Starts the first so many threads, and then no more; those wait at a gate before they fail, if there is one.
 class worker_starts : public testing::Test {
  protected:
-  worker_starts() : before_(crew::make_thread.exchange(make)) {}
+  worker_starts() : before_(crew::make_thread.exchange(make)) {
+    cistern::background_reclaimer::disable();  // ticks are the tests' own
+  }
   ~worker_starts() override {
+    cistern::background_reclaimer::enable();
     crew::make_thread = before_;
     fails_at = nullptr;
   }

@@ -238,7 +238,7 @@ TEST(worker_observer, is_told_of_workers_and_tasks_in_order) {
     pool.submit([] {});
     pool.submit([] { throw 1; });
   }
-  const auto at = [line](unsigned more) { return std::to_string(line + more); };
+  const auto at = [](unsigned more) { return std::to_string(line + more); };
   EXPECT_THAT(observer.seen,
               testing::ElementsAre("worker 0", "task of line " + at(0), "end of line " + at(0), "task of line " + at(1),
                                    "failure of line " + at(1), "end of worker 0"));

@@ -136,7 +136,7 @@ TEST(worker_submission, takes_a_capture_of_any_size) {
   } const large{};
   for (int i = 0; i < 100; ++i) {
     pool.submit([&sum, text] { sum += static_cast<int>(text.size()); });
-    pool.submit([&sum, large] { sum += static_cast<int>(sizeof large.bytes); });
+    pool.submit([&sum, large] { sum += static_cast<int>(sizeof large.bytes) + large.bytes[0]; });
   }
   pool.wait_idle();
   EXPECT_EQ(sum, 600'000);

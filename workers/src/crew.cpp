@@ -313,6 +313,7 @@ bool crew::sleep(worker& mine) noexcept {
     tell_waiters();
   }
   mine.parks.add();
+  background_reclaimer::wake();  // what a burst took is idle now
   const bool nobody_was_wakeable = before.wakeable() == 0;
   const bool no_searcher = before.searchers() == (was_searching ? 1U : 0U);
   const bool ordered = !nobody_was_wakeable || asymmetric_fence::heavy_fence();  // [s]

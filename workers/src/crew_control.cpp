@@ -88,7 +88,7 @@ crew::crew(const worker_pool_options& options, checked_tag)
                .parent = [](void* self) noexcept { static_cast<crew*>(self)->after_fork(false); },
                .child = [](void* self) noexcept { static_cast<crew*>(self)->after_fork(true); },
                .self = this},
-      queue_(queue_upstream_),
+      queue_(queue_upstream_, options.upstream == nullptr),
       room_(room_of(options)),
       min_workers_(options.min_workers),
       max_workers_(options.max_workers) {
@@ -129,6 +129,7 @@ crew::~crew() {
   while (task_node* const node = take_handed_over()) free_node(node);
 }
 
+// NOLINTNEXTLINE(bugprone-exception-escape): see the header
 void crew::end() noexcept {
   if (is_forked()) {
     // Its threads are in the parent. What they were doing stays as it is.
@@ -237,7 +238,8 @@ bool crew::wait_until_quiet(bool and_empty, sync::clock::time_point deadline) {
         if (!and_empty) return true;
         // In the deques of those that sleep are tasks only while it is paused.
         return queue_.size() == 0 && handed_over_.load(std::memory_order_relaxed) == 0 &&
-               std::all_of(workers_.begin(), workers_.end(), [](const auto& each) { return each->deque.looks_empty(); });
+               std::all_of(workers_.begin(), workers_.end(),
+                           [](const auto& each) { return each->deque.looks_empty(); });
       },
       deadline);
 }

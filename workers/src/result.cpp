@@ -23,8 +23,8 @@ bool result_core::wait(sync::clock::time_point deadline, std::chrono::nanosecond
   if (spin.count() > 0) {
     const auto until = std::min(deadline, sync::now() + spin);
     for (int looks = 1; !is_over(now()); ++looks) {
-      sync::spin_pause();
-      if (looks % 16 == 0 && sync::now() >= until) break;
+      for (int i = 0; i < 4; ++i) sync::spin_pause();  // a look takes the line from the task, which writes to it
+      if (looks % 4 == 0 && sync::now() >= until) break;
     }
   }
   std::uint32_t seen = word_.load(std::memory_order_acquire);  // [b] pairs with [a]

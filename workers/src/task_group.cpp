@@ -167,7 +167,7 @@ void group_core::mark_cancelled(std::uint32_t why) noexcept {
     const std::scoped_lock lock(mutex_);
     if (extras_ != nullptr) told = extras_->source;
   }
-  told.request_stop();
+  told.request_stop();  // NOLINT(clang-analyzer-cplusplus.Move): it has no state, or another one
 }
 
 void group_core::note_skipped() noexcept {
@@ -225,8 +225,8 @@ std::stop_token group_core::stop_token() {
     links = around.stop_possible() && !std::exchange(own.is_linked, true);
   }
   if (links) extras_->from_parent.emplace(around, canceller{*this});
-  if (is_cancelled()) source.request_stop();
-  return source.get_token();
+  if (is_cancelled()) source.request_stop();  // NOLINT(clang-analyzer-cplusplus.Move): as above
+  return source.get_token();  // NOLINT(clang-analyzer-cplusplus.Move): as above
 }
 
 std::vector<group_failure> group_core::failures() {

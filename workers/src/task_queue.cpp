@@ -23,18 +23,37 @@
 #include <cistern/workers/detail/task_queue.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <memory>
 #include <mutex>
 #include <new>
+
+#include <sys/mman.h>
 
 namespace cistern::inline v0::detail {
 
 const task_operations task_queue::hollow{
     .run = [](void*) {}, .drop = [](void*) noexcept {}, .move = nullptr, .is_of_group = false};
 
-task_queue::task_queue(std::pmr::memory_resource& upstream) : last_(nullptr), first_(nullptr), upstream_(upstream) {
-  chunk* const only = make_chunk();
+namespace {
+
+// Where the kernel does not know how, pages come as they are touched.
+void get_pages(void* memory, std::size_t bytes) noexcept {
+#ifdef MADV_POPULATE_WRITE
+  const int before = errno;
+  static_cast<void>(madvise(memory, bytes, MADV_POPULATE_WRITE));
+  errno = before;
+#else
+  static_cast<void>(memory), static_cast<void>(bytes);
+#endif
+}
+
+}  // namespace
+
+task_queue::task_queue(std::pmr::memory_resource& upstream, bool gives_fresh_pages)
+    : last_(nullptr), first_(nullptr), upstream_(upstream), gives_fresh_pages_(gives_fresh_pages) {
+  chunk* const only = make_chunk(true);
   if (only == nullptr) throw std::bad_alloc();
   only->next.store(only, std::memory_order_relaxed);
   last_.store(only, std::memory_order_relaxed);
@@ -57,12 +76,21 @@ task_queue::~task_queue() {
   }
 }
 
-task_queue::chunk* task_queue::make_chunk() noexcept {
+// Cells are empty as zero memory is: where pages are fresh they are taken as made, which is formally one step short.
+// And since the queue only grows when tasks come faster than they go, all pages of a further chunk are had by one
+// system call instead of a fault for each; a first one costs an idle pool no more than the page that it touches.
+task_queue::chunk* task_queue::make_chunk(bool is_first) noexcept {
+  chunk* made = nullptr;
   try {
-    return ::new (upstream_.allocate(sizeof(chunk), alignof(chunk))) chunk;
+    made = ::new (upstream_.allocate(sizeof(chunk), alignof(chunk))) chunk;
   } catch (...) {
     return nullptr;
   }
+  if (!gives_fresh_pages_)
+    std::uninitialized_default_construct_n(made->cells, chunk_cells);
+  else if (!is_first)
+    get_pages(made, sizeof(chunk));
+  return made;
 }
 
 void task_queue::free_chunk(chunk* gone) noexcept {
@@ -85,7 +113,7 @@ task_queue::outcome task_queue::add_chunk(const chunk* full) noexcept {
   if (last != full || (taken & index_mask) < chunk_cells) return outcome::accepted;
   chunk* next = last->next.load(std::memory_order_relaxed);
   if (next == first_.load(std::memory_order_relaxed)) {
-    chunk* const made = make_chunk();
+    chunk* const made = make_chunk(false);
     if (made == nullptr) return refuse(chunk_cells, outcome::no_memory);
     made->next.store(next, std::memory_order_relaxed);
     last->next.store(made, std::memory_order_relaxed);

@@ -47,6 +47,7 @@ struct task_operations {
 
 /// A capture that lies in the task itself.
 template <class F>
+// NOLINTNEXTLINE(misc-redundant-expression): for some types
 inline constexpr bool fits_in_task = sizeof(F) <= task_body::capture_bytes &&
                                      alignof(F) <= 16 && std::is_nothrow_move_constructible_v<F>;
 
@@ -194,6 +195,7 @@ class [[nodiscard]] alignas(16) task {
 
   constexpr task() noexcept = default;
   template <class F>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): it cannot
   requires(!std::same_as<std::remove_cvref_t<F>, task>) explicit task(
       F&& callable, const source_site& site = source_site::current()) {
     auto filler = detail::filler_for(std::forward<F>(callable), site);

@@ -199,9 +199,9 @@ class CISTERN_EXPORT worker_pool {
   submission with_filler(const source_site& site, Put&& put, Args&&... args) {
     detail::check_task(detail::last_of(args...));
     if (crew_->measures()) [[unlikely]] {
-      auto now = sync::now();  // referred to until the filler has filled
-      detail::task_filler<detail::timed_capture<Capture>, sync::clock::time_point, Args...> filler(
-          site, std::move(now), std::forward<Args>(args)...);
+      const auto now = sync::now();  // referred to until the filler has filled
+      detail::task_filler<detail::timed_capture<Capture>, const sync::clock::time_point&, Args...> filler(
+          site, now, std::forward<Args>(args)...);
       return put(filler);
     }
     detail::task_filler<Capture, Args...> filler(site, std::forward<Args>(args)...);

@@ -58,7 +58,7 @@ class CISTERN_EXPORT crew final : private ager {
   crew(const crew&) = delete;
   crew& operator=(const crew&) = delete;
   /// As the pool is destroyed. Ends the program on one of its own workers.
-  void end() noexcept;
+  void end() noexcept;  // NOLINT(bugprone-exception-escape): what stop() throws, it throws to workers only
 
   // Putting tasks in.
 
@@ -209,7 +209,7 @@ class CISTERN_EXPORT crew final : private ager {
   bool measures() const noexcept { return measures_; }
   std::chrono::nanoseconds spin() const noexcept { return spin_; }
 
-  [[noreturn]] void refuse(submission why) const;  ///< throws what says so
+  [[noreturn]] void refuse(submission why) const;                                         ///< throws what says so
   void report_failure(const source_site& site, const std::exception_ptr& what) noexcept;  ///< to the handler
 
   /// Makes threads; tests put one here that fails.

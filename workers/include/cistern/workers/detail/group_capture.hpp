@@ -8,6 +8,7 @@
 #include <cistern/workers/detail/task_memory.hpp>
 #include <cistern/workers/task.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -118,7 +119,9 @@ class result_callable {
     const F& callable;
   };
   template <class Parts>
-  explicit result_callable(Parts&& given)
+  requires(!std::same_as<std::remove_cvref_t<Parts>, result_callable>)
+      // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): it cannot
+      explicit result_callable(Parts&& given)
       : group_(&given.group), callable_(std::forward<decltype(given.callable)>(given.callable)) {
     group_->begin_one();
   }

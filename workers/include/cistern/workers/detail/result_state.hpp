@@ -149,6 +149,7 @@ class result_task final : public result_state<std::invoke_result_t<F&>> {
   static block allocate() { return block(task_memory().allocate(sizeof(result_task), alignof(result_task))); }
 
   template <class Given>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): nobody copies or moves it
   explicit result_task(Given&& callable) : base(run, drop_callable, destroy) {
     ::new (static_cast<void*>(callable_)) F(std::forward<Given>(callable));
   }

@@ -144,6 +144,7 @@ class request final : public request_core {
 
  private:
   template <class In>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): nobody copies or moves it
   explicit request(In&& in) : input_(std::in_place, std::forward<In>(in)) {}
   ~request() = default;
   void destroy() noexcept override {
@@ -179,7 +180,7 @@ class CISTERN_EXPORT stateful_core final : private worker_observer {
   static constexpr std::size_t block_seats = 16;
   using seat_block = std::array<state_seat, block_seats>;
 
-  ~stateful_core() = default;
+  ~stateful_core() override = default;
 
   void worker_started(std::size_t index) noexcept override;
   void worker_ended(std::size_t index) noexcept override;

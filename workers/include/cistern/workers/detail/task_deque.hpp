@@ -27,7 +27,7 @@ struct alignas(64) task_array {
 };
 
 /// task_deque of any pointers.
-class alignas(128) task_deque_core {
+class alignas(128) task_deque_core {  // NOLINT(clang-analyzer-optin.performance.Padding): lines of their own
  public:
   task_deque_core(std::pmr::memory_resource& upstream, epoch_domain& domain) noexcept
       : upstream_(&upstream), domain_(&domain) {}

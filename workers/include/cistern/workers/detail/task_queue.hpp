@@ -37,8 +37,9 @@ class CISTERN_EXPORT task_queue {
  public:
   enum class outcome : std::uint8_t { accepted, closed, no_memory };
 
-  /// Throws std::bad_alloc. The upstream outlives the queue, and must be thread-safe.
-  explicit task_queue(std::pmr::memory_resource& upstream);
+  /// Throws std::bad_alloc. The upstream outlives the queue, and must be thread-safe. When what comes from it are pages
+  /// fresh from the system, which are zero, that spares writing them once.
+  explicit task_queue(std::pmr::memory_resource& upstream, bool gives_fresh_pages = false);
   ~task_queue();
   task_queue(const task_queue&) = delete;
   task_queue& operator=(const task_queue&) = delete;
@@ -167,13 +168,18 @@ class CISTERN_EXPORT task_queue {
   }
 
   struct chunk {
+    chunk() noexcept {}  // NOLINT(modernize-use-equals-default): without the cells, see make_chunk()
+    ~chunk() {}          // NOLINT(modernize-use-equals-default)
+
     // Taken by producers: the number of cells taken, or more. More than there are in every chunk but the last one.
     alignas(128) sync::atomic<std::uint64_t> tickets{0};
     sync::atomic<chunk*> next{nullptr};  // written with mutex_ held
     std::uint64_t position = 0;          // of its first cell among all; written with mutex_ held
     // Taken by consumers: the number of cells claimed. A claim that was meant for an earlier lap fails.
     alignas(128) sync::atomic<std::uint64_t> claims{0};
-    cell cells[chunk_cells];
+    union {
+      cell cells[chunk_cells];
+    };
   };
   static_assert(chunk_cells < 1000 || sizeof(chunk) <= std::size_t{64} << 10);
 
@@ -201,7 +207,7 @@ class CISTERN_EXPORT task_queue {
   [[gnu::cold]] outcome add_chunk(const chunk* full) noexcept;
   [[gnu::cold]] bool next_chunk(const chunk* spent) noexcept;
   [[gnu::cold]] static void wait_until_empty(const cell& place) noexcept;
-  chunk* make_chunk() noexcept;
+  chunk* make_chunk(bool is_first) noexcept;
   void free_chunk(chunk* gone) noexcept;
   void close_locked() noexcept;
   std::uint64_t pushed_locked() const noexcept;
@@ -219,9 +225,10 @@ class CISTERN_EXPORT task_queue {
   std::uint64_t closed_at_ = 0;  // tickets of the last chunk, when it was closed
   std::size_t chunks_ = 1;       // in the ring
   mutable std::size_t high_water_ = 0;
-  std::size_t unneeded_ = 0;   // the fewest that were free since the last trim()
-  chunk* detached_ = nullptr;  // out of the ring, but somebody may still read them; linked by next
-  std::pmr::memory_resource& upstream_;
+  std::size_t unneeded_ = 0;             // the fewest that were free since the last trim()
+  chunk* detached_ = nullptr;            // out of the ring, but somebody may still read them; linked by next
+  std::pmr::memory_resource& upstream_;  // constant, as is the next one
+  const bool gives_fresh_pages_;
 };
 
 }  // namespace cistern::inline v0::detail

@@ -35,7 +35,7 @@ struct task_node {
 inline group_core* group_of(const task& work) noexcept {
   if (!work.operations()->is_of_group) return nullptr;
   group_core* group = nullptr;
-  std::memcpy(&group, work.capture(), sizeof group);
+  std::memcpy(&group, work.capture(), sizeof group);  // NOLINT(bugprone-sizeof-expression): a pointer it is
   return group;
 }
 
@@ -55,7 +55,7 @@ class owned_counter {
 enum class task_end : std::uint8_t { completed, failed, cancelled, expired };
 
 /// One place for a worker in a crew: a thread has it from its start to its end, and the next one after that.
-struct alignas(128) worker {
+struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding): lines of their own
   worker(crew& in, std::size_t at, const arena_options& memory_options, std::pmr::memory_resource& upstream)
       : pool(in), index(at), deque(upstream), memory(memory_options) {}
 
