@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <memory>
 #include <random>
 #include <string>
@@ -147,6 +148,8 @@ TEST(worker_stress, runs_or_discards_each_task_that_it_accepted_in_a_race_with_s
     EXPECT_GE(accepted_count, ran);
     EXPECT_LE(accepted_count - ran, now.discarded);
     EXPECT_GT(ran, 0u);
+    std::cout << tasks << " submissions: " << now.completed << " tasks completed, " << now.discarded << " discarded, "
+              << now.rejected << " rejected\n";
   }
 }
 

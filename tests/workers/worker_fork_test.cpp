@@ -150,6 +150,37 @@ TEST(worker_fork, may_be_called_by_a_task) {
   EXPECT_EQ(pool.submit_wait([] { return 3; }), 3);
 }
 
+TEST(worker_fork, ends_with_the_task_that_forked_in_the_child_and_runs_nothing_more) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  worker_pool pool(workers(1));
+  const pid_t parent = getpid();
+  std::atomic<pid_t> child{0};
+  pool.pause();
+  pool.submit([&] {
+    const pid_t made = fork();
+    if (made == 0) alarm(20);
+    child = made;
+  });
+  for (int i = 0; i < 10; ++i) {
+    pool.submit([&] {
+      const char who = getpid() == parent ? 'p' : 'c';
+      EXPECT_EQ(write(ends[1], &who, 1), 1);
+    });
+  }
+  pool.resume();
+  pool.wait_idle();
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;  // its only thread has ended
+  close(ends[1]);
+  std::string said;
+  char part[64];
+  for (ssize_t got = 0; (got = read(ends[0], part, sizeof part)) > 0;) said.append(part, static_cast<std::size_t>(got));
+  close(ends[0]);
+  EXPECT_EQ(said, "pppppppppp");
+}
+
 TEST(worker_fork, lets_the_child_have_pools_of_its_own) {
   if (CISTERN_TSAN) GTEST_SKIP() << "ThreadSanitizer has no threads in such a child";
   worker_pool pool(workers(1));

@@ -74,6 +74,7 @@ void crew::run_worker(worker& mine) noexcept {
     observer_->worker_started(mine.index);
   }
   work(mine);
+  if (is_forked()) return;  // the crew and what it counts are the parent's
   if (mine.is_searching) end_search(mine);
   if (observer_ != nullptr) observer_->worker_ended(mine.index);
   mine.memory.trim();
@@ -358,6 +359,7 @@ bool crew::may_end(worker& mine) noexcept {
 
 bool crew::obey(worker& mine) noexcept {
   for (;;) {
+    if (is_forked()) return false;  // a task has forked, and returned in the child
     std::unique_lock lock(mutex_);
     if (discarding_) {
       lock.unlock();

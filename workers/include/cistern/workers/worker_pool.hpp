@@ -147,7 +147,8 @@ class CISTERN_EXPORT worker_pool {
 
   // Control.
 
-  /// No task is started any more; those that run go on, and submissions are accepted as before.
+  /// No task is started any more; those that run go on, and submissions are accepted as before. One that a worker was
+  /// just taking may still start: wait_paused() waits for that, too.
   void pause() noexcept { crew_->pause(); }
   void resume() noexcept { crew_->resume(); }
   /// Until no task runs; for after pause(). False when one still runs at the deadline.
