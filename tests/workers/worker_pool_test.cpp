@@ -150,10 +150,10 @@ std::set<std::size_t> own_processors() {
 std::vector<std::set<std::size_t>> processors_of_workers(worker_affinity affinity) {
   worker_pool_options options = workers(2);
   options.affinity = affinity;
+  gate other;
   worker_pool pool(options);
   std::vector<std::set<std::size_t>> seen(2);
   pool.submit_wait([&] {
-    gate other;
     pool.submit([&] {
       seen[1] = own_processors();
       other.pass();

@@ -17,14 +17,24 @@ namespace cistern::worker_tests {
 /// Closed at first; who passes waits until it is open.
 class gate {
  public:
+  gate() = default;
+  gate(const gate&) = delete;
+  gate& operator=(const gate&) = delete;
+  /// Waits for those that were let through and have not left it yet.
+  ~gate() {
+    while (inside_ != 0) std::this_thread::yield();
+  }
+
   void open() {
     open_ = true;
     open_.notify_all();
   }
   void pass() {
+    ++inside_;
     ++passing_;
     passing_.notify_all();
     open_.wait(false);
+    --inside_;
   }
   /// Until so many have come, whether or not they still wait.
   void until_there_are(int count) {
@@ -34,6 +44,7 @@ class gate {
  private:
   std::atomic<bool> open_{false};
   std::atomic<int> passing_{0};
+  std::atomic<int> inside_{0};
 };
 
 template <class Condition>
