@@ -299,7 +299,9 @@ stop_report crew::stop(bool discard, sync::clock::time_point deadline) {
     ended = wait_for_turn([this] { return threads_ == 0; }, deadline);
     if (!ended) break;
     join_ended();
-    if (!is_left()) break;
+    // Another stop() may be waiting for the end of one.
+    ended = wait_for_turn([this] { return threads_ == 0 && joining_ == 0; }, deadline);
+    if (!ended || !is_left()) break;
     // No thread was there to drain what is left.
     if (!is_discarding() && start_drainer()) continue;
     discard_queued();
@@ -376,17 +378,24 @@ void crew::join_ended() noexcept {
       if (each->left_to_join) {
         each->left_to_join = false;
         ended = each->left;
+        ++joining_;
         return true;
       }
       if (!each->has_thread && each->to_join) {
         each->to_join = false;
         ended = each->thread;
+        ++joining_;
         return true;
       }
     }
     return false;
   };
-  for (pthread_t ended{}; take_ended(ended);) pthread_join(ended, nullptr);
+  for (pthread_t ended{}; take_ended(ended);) {
+    pthread_join(ended, nullptr);
+    const std::scoped_lock lock(mutex_);
+    --joining_;
+    tell_waiters();
+  }
 }
 
 // Only those that are gone: one whose thread_local destructors still run must not hold the clock up, and a stop() waits

@@ -349,6 +349,7 @@ class CISTERN_EXPORT crew final : private ager {
   std::size_t threads_ = 0;  // that live, or are being started
   std::size_t leaving_ = 0;  // of them, those that are about to end
   std::size_t sleeping_ = 0;
+  std::size_t joining_ = 0;     // threads that have ended, and are being joined
   std::size_t startable_ = 0;   // counted in idle_
   bool starts_failed_ = false;  // until the next tick
   worker* warmest_ = nullptr;
