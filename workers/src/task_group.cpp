@@ -226,7 +226,7 @@ std::stop_token group_core::stop_token() {
   }
   if (links) extras_->from_parent.emplace(around, canceller{*this});
   if (is_cancelled()) source.request_stop();  // NOLINT(clang-analyzer-cplusplus.Move): as above
-  return source.get_token();  // NOLINT(clang-analyzer-cplusplus.Move): as above
+  return source.get_token();                  // NOLINT(clang-analyzer-cplusplus.Move): as above
 }
 
 std::vector<group_failure> group_core::failures() {
