@@ -11,6 +11,7 @@
 #include "misuse.hpp"
 #include "pool_state.hpp"
 #include <cistern/allocators/background_reclaimer.hpp>
+#include <cistern/allocators/deadline.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -186,11 +187,7 @@ void* pool_state::wait_for(attempt once, std::size_t what, std::size_t more) noe
   return block;
 }
 
-sync::clock::time_point pool_state::wait_deadline() const noexcept {
-  const auto now = sync::now();
-  const bool ends = options_.max_wait < sync::clock::time_point::max() - now;
-  return ends ? now + options_.max_wait : sync::clock::time_point::max();
-}
+sync::clock::time_point pool_state::wait_deadline() const noexcept { return deadline_after(options_.max_wait); }
 
 // What is put goes into magazines of threads, which tell nobody: so look again every millisecond at least.
 bool pool_state::wait_a_little(sync::clock::time_point deadline) noexcept {

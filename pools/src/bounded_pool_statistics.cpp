@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "bounded_state.hpp"
-#include "statistics_text.hpp"
+#include <cistern/allocators/statistics_text.hpp>
 #include <cistern/pools/bounded_pool_statistics.hpp>
 
 #include <mutex>

@@ -14,6 +14,7 @@
 // Orders: [i] release in serve() <-> acquire in sleep() [j]: what the waiter is given. All else by the mutex.
 #include "bounded_state.hpp"
 #include <cistern/allocators/background_reclaimer.hpp>
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/poison.hpp>
 
 #include <mutex>
@@ -23,8 +24,7 @@ namespace cistern::inline v0::detail {
 
 sync::clock::time_point bounded_deadline(std::chrono::nanoseconds wait) noexcept {
   if (wait <= std::chrono::nanoseconds::zero()) return sync::clock::time_point::min();
-  const auto now = sync::now();
-  return wait < sync::clock::time_point::max() - now ? now + wait : sync::clock::time_point::max();
+  return deadline_after(wait);
 }
 
 namespace {

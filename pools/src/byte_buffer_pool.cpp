@@ -4,9 +4,9 @@
 // since buffers know their homes.
 #include "pool_list.hpp"
 #include "pool_state.hpp"
-#include "statistics_text.hpp"
 #include <cistern/allocators/fork_handlers.hpp>
 #include <cistern/allocators/immortal.hpp>
+#include <cistern/allocators/statistics_text.hpp>
 #include <cistern/pools/bucket_pool.hpp>
 #include <cistern/pools/byte_buffer_pool.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "pool_state.hpp"
-#include "statistics_text.hpp"
+#include <cistern/allocators/statistics_text.hpp>
 #include <cistern/pools/object_pool_statistics.hpp>
 
 #include <mutex>

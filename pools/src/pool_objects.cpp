@@ -12,6 +12,7 @@
 #include "object_sites.hpp"
 #include "pool_state.hpp"
 #include <cistern/allocators/asymmetric_fence.hpp>
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/poison.hpp>
 #include <cistern/pools/object_pool.hpp>
 
@@ -128,9 +129,7 @@ sync::clock::time_point object_store::usual_deadline() const noexcept {
 
 sync::clock::time_point pool_state::object_deadline() const noexcept {
   if (objects_.max_wait == std::chrono::nanoseconds::zero()) return sync::clock::time_point::min();
-  const auto now = sync::now();
-  const bool ends = objects_.max_wait < sync::clock::time_point::max() - now;
-  return ends ? now + objects_.max_wait : sync::clock::time_point::max();
+  return deadline_after(objects_.max_wait);
 }
 
 object_store::claim pool_state::claim_until(sync::clock::time_point deadline) noexcept {

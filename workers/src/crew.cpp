@@ -26,6 +26,7 @@
 // is joined. I4 while paused there is one searcher that does not exist, so nobody is woken.
 #include <cistern/allocators/arena_scope.hpp>
 #include <cistern/allocators/background_reclaimer.hpp>
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/epoch_domain.hpp>
 #include <cistern/allocators/fatal.hpp>
 #include <cistern/allocators/immortal.hpp>
@@ -632,10 +633,7 @@ submission crew::wait_for_room(const submit_options* how) {
     return submission::accepted;
   }
   auto deadline = how != nullptr ? how->deadline : sync::clock::time_point::max();
-  if (deadline == sync::clock::time_point::max() && max_wait_ != std::chrono::nanoseconds::max()) {
-    const auto now = sync::now();
-    if (max_wait_ < sync::clock::time_point::max() - now) deadline = now + max_wait_;
-  }
+  if (deadline == sync::clock::time_point::max()) deadline = deadline_after(max_wait_);
   // Room comes in less time than a sleep takes, as a rule, where tasks are short.
   if (spin_.count() > 0 && spin_for_room(deadline)) return submission::accepted;
   const std::stop_token stop = how != nullptr ? how->stop : std::stop_token{};

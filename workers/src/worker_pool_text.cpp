@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // The numbers of a worker pool in words, and for Prometheus.
+#include <cistern/allocators/statistics_text.hpp>
 #include <cistern/workers/worker_pool_statistics.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <string>
-#include <string_view>
 
 namespace cistern::inline v0 {
 
@@ -15,14 +15,7 @@ namespace {
 
 using numbers = worker_pool_statistics;
 
-struct named_number {
-  const char* name;
-  const char* help;
-  std::uint64_t (*of)(const numbers& statistics);
-  bool counts;  // only ever grows
-};
-
-constexpr named_number fields[] = {
+constexpr detail::named_number<numbers> fields[] = {
     {"workers", "threads", [](const numbers& s) -> std::uint64_t { return s.workers; }, false},
     {"running", "workers with a task", [](const numbers& s) -> std::uint64_t { return s.running; }, false},
     {"idle", "workers asleep", [](const numbers& s) -> std::uint64_t { return s.idle; }, false},
@@ -55,17 +48,6 @@ constexpr named_number fields[] = {
     {"queue_bytes", "bytes of the shared queue", [](const numbers& s) -> std::uint64_t { return s.queue_bytes; },
      false},
 };
-
-// As a label of Prometheus' text format.
-std::string quoted(std::string_view text) {
-  std::string result = "\"";
-  for (const char each : text) {
-    if (each == '"' || each == '\\') result += '\\';
-    if (each == '\n') result += "\\n";
-    if (static_cast<unsigned char>(each) >= ' ') result += each;
-  }
-  return result + '"';
-}
 
 std::string in_words(std::chrono::nanoseconds time) {
   const auto count = static_cast<double>(time.count());
@@ -115,7 +97,7 @@ void append_histogram(std::string& text, const std::string& series, const char* 
 
 std::string to_string(const worker_pool_statistics& statistics) {
   std::string text = "worker_pool \"" + statistics.name + "\":";
-  for (const auto& each : fields) text += std::string(" ") + each.name + ' ' + std::to_string(each.of(statistics));
+  detail::append_words(text, fields, statistics);
   append_times(text, "waited", statistics.waited);
   append_times(text, "ran", statistics.ran);
   for (const auto& each : statistics.failures)
@@ -134,10 +116,10 @@ std::string to_string(const stop_report& report) {
 
 std::string to_prometheus(const worker_pool_statistics& statistics) {
   std::string text;
-  const std::string pool = quoted(statistics.name);
+  const std::string pool = detail::quoted(statistics.name);
   for (const auto& each : fields) {
-    const std::string series = std::string("cistern_worker_pool_") + each.name + (each.counts ? "_total" : "");
-    text += "# HELP " + series + ' ' + each.help + "\n# TYPE " + series + (each.counts ? " counter\n" : " gauge\n");
+    const std::string series = each.series("cistern_worker_pool_");
+    detail::append_head(text, each, series);
     text += series + "{pool=" + pool + "} " + std::to_string(each.of(statistics)) + '\n';
   }
   append_histogram(text, "cistern_worker_pool_wait_seconds", "time from submission to start", pool, statistics.waited);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/pools/bounded_handle.hpp>
 #include <cistern/pools/bounded_pool_options.hpp>
@@ -102,11 +103,7 @@ class bounded_pool {
     store_->wake(*item);
     return taken(item);
   }
-  handle get_for(std::chrono::nanoseconds time) {
-    const auto now = sync::now();
-    const bool ends = time < sync::clock::time_point::max() - now;
-    return get_until(ends ? now + time : sync::clock::time_point::max());
-  }
+  handle get_for(std::chrono::nanoseconds time) { return get_until(deadline_after(time)); }
   /// As get(), but does not wait, and returns an empty handle when the pool is exhausted, closed, or without memory. It
   /// makes an item where get() would, unlike object_pool::try_get(). Throws what make throws.
   handle try_get() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/export.hpp>
 #include <cistern/allocators/source_site.hpp>
 #include <cistern/allocators/sync.hpp>
@@ -101,9 +102,7 @@ class object_pool {
     return taken(get_slow(deadline, from));
   }
   handle get_for(std::chrono::nanoseconds time, source_site from = source_site::current()) {
-    const auto now = sync::now();
-    const bool ends = time < sync::clock::time_point::max() - now;
-    return taken(get_slow(ends ? now + time : sync::clock::time_point::max(), from));
+    return taken(get_slow(deadline_after(time), from));
   }
   /// An idle object if there is one anywhere, else an empty handle; makes none, and does not wait.
   handle try_get(source_site from = source_site::current()) {

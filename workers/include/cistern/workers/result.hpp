@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/export.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/workers/detail/result_state.hpp>
@@ -59,10 +60,7 @@ class [[nodiscard]] result {
     detail::result_state<T>& own = state();
     return ready() || (detail::runs_for(wait_.pool) && detail::run_nested(own)) || own.wait(deadline, wait_.spin);
   }
-  bool wait_for(std::chrono::nanoseconds time) const {
-    const auto now = sync::now();
-    return wait_until(time < sync::clock::time_point::max() - now ? now + time : sync::clock::time_point::max());
-  }
+  bool wait_for(std::chrono::nanoseconds time) const { return wait_until(deadline_after(time)); }
 
   /// Waits, and returns what the task returned or throws what it threw; once. Throws task_cancelled when it was not
   /// run.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/source_site.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/workers/detail/stateful_core.hpp>
@@ -143,9 +144,7 @@ class stateful_worker_pool {
   template <class In>
   processed<kept_out<In>> process_for(std::chrono::nanoseconds time, In&& in, const std::stop_token& stop = {},
                                       const source_site& site = source_site::current()) {
-    const auto now = sync::now();
-    const auto deadline = time < sync::clock::time_point::max() - now ? now + time : sync::clock::time_point::max();
-    return call<std::decay_t<In>>(std::forward<In>(in), deadline, stop, site);
+    return call<std::decay_t<In>>(std::forward<In>(in), deadline_after(time), stop, site);
   }
   template <class In>
   processed<kept_out<In>> process(const std::stop_token& stop, In&& in,

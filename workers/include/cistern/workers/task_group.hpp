@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/export.hpp>
 #include <cistern/allocators/source_site.hpp>
 #include <cistern/allocators/sync.hpp>
@@ -96,10 +97,7 @@ class task_group {
   group_status wait_until(sync::clock::time_point deadline) {
     return core_.wait(deadline) ? core_.settle() : group_status::pending;
   }
-  group_status wait_for(std::chrono::nanoseconds time) {
-    const auto now = sync::now();
-    return wait_until(time < sync::clock::time_point::max() - now ? now + time : sync::clock::time_point::max());
-  }
+  group_status wait_for(std::chrono::nanoseconds time) { return wait_until(deadline_after(time)); }
 
   /// No task is called any more that has not begun, until the end of a wait().
   void cancel() noexcept { core_.cancel(); }

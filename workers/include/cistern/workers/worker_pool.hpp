@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/export.hpp>
 #include <cistern/allocators/source_site.hpp>
 #include <cistern/allocators/sync.hpp>
@@ -90,9 +91,7 @@ class CISTERN_EXPORT worker_pool {
   template <class F>
   [[nodiscard]] submission submit_for(std::chrono::nanoseconds time, F&& callable,
                                       const source_site& site = source_site::current()) {
-    const auto now = sync::now();
-    return submit_until(time < sync::clock::time_point::max() - now ? now + time : sync::clock::time_point::max(),
-                        std::forward<F>(callable), site);
+    return submit_until(deadline_after(time), std::forward<F>(callable), site);
   }
 
   /// As submit(), and if the task has not been started by then it is dropped, and counted as expired.
