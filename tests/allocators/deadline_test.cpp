@@ -18,9 +18,7 @@ TEST(deadline, lies_so_long_after_now) {
   EXPECT_LE(deadline, sync::now() + std::chrono::hours(1));
 }
 
-TEST(deadline, of_a_time_before_now_has_passed) {
-  EXPECT_LT(deadline_after(std::chrono::nanoseconds(-1)), sync::now());
-}
+TEST(deadline, of_a_time_before_now_has_passed) { EXPECT_LT(deadline_after(std::chrono::hours(-1)), sync::now()); }
 
 TEST(deadline, lies_no_later_than_there_are_moments) {
   EXPECT_EQ(deadline_after(std::chrono::nanoseconds::max()), moment::max());

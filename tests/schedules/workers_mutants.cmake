@@ -173,17 +173,17 @@ schedules_mutant(crew_drain_that_spins_for_a_slow_producer FILE workers/crew.cpp
                  BECOMES ""
                  TEST crew_schedules.account_for_all_that_is_submitted_around_a_stop
                  FAILS "not at its end .*")
-schedules_mutant(crew_thread_that_ends_without_a_look FILE workers/crew.cpp
+schedules_mutant(crew_thread_that_ends_without_a_look FILE workers/crew_threads.cpp
                  TEXT "  if (nobody_was_wakeable) check_after_room_for_wakes();"
                  BECOMES "  if (nobody_was_wakeable) return;"
                  TEST crew_schedules.start_a_worker_for_what_comes_as_an_idle_one_ends
                  FAILS "deadlock: .*")
-schedules_mutant(crew_thread_that_nobody_joins FILE workers/crew.cpp
+schedules_mutant(crew_thread_that_nobody_joins FILE workers/crew_threads.cpp
                  TEXT "      leave_to_join(mine);"
                  BECOMES "      pthread_detach(mine.thread);"
                  TEST crew_schedules.start_a_worker_for_what_comes_as_an_idle_one_ends
                  FAILS "a thread is left behind that nobody waits for")
-schedules_mutant(crew_failed_start_without_a_look FILE workers/crew.cpp
+schedules_mutant(crew_failed_start_without_a_look FILE workers/crew_threads.cpp
                  TEXT "  check_after_room_for_wakes();  // it has been a searcher"
                  BECOMES "  // it has been a searcher"
                  TEST crew_schedules.leave_no_task_lying_when_a_thread_cannot_be_started
@@ -211,12 +211,12 @@ schedules_mutant(crew_stop_that_leaves_those_who_wait FILE workers/crew_control.
 schedules_mutant(permits_that_pass_on_no_wake FILE include/cistern/workers/detail/permits.hpp
                  TEXT "    if (free_.load(std::memory_order_seq_cst) > 0 && sleepers_.load(std::memory_order_seq_cst) != 0) wake_one();\n"
                  BECOMES ""
-                 USERS workers/crew.cpp
+                 USERS workers/crew_submissions.cpp
                  TEST crew_schedules.give_room_to_others_when_one_gives_up
                  FAILS "deadlock: .*")
 schedules_mutant(permits_whose_waiters_do_not_look_again FILE include/cistern/workers/detail/permits.hpp
                  TEXT "      acquired = try_acquire();\n      if (!acquired) gives_up"
                  BECOMES "      if (!acquired) gives_up"
-                 USERS workers/crew.cpp
+                 USERS workers/crew_submissions.cpp
                  TEST crew_schedules.give_room_to_each_who_waits
                  FAILS "deadlock: .*")

@@ -23,6 +23,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using cistern::deadline_after;
 using cistern::overflow;
 using cistern::submission;
 using cistern::worker_observer;
@@ -35,8 +36,6 @@ using cistern::worker_tests::gate;
 using cistern::worker_tests::until;
 using cistern::worker_tests::workers;
 
-cistern::sync::clock::time_point in(std::chrono::nanoseconds time) { return cistern::sync::now() + time; }
-
 // Pause.
 
 TEST(worker_pause, starts_no_task_and_goes_on_accepting_them) {
@@ -45,7 +44,7 @@ TEST(worker_pause, starts_no_task_and_goes_on_accepting_them) {
   pool.pause();
   EXPECT_TRUE(pool.wait_paused());
   for (int i = 0; i < 100; ++i) pool.submit([&] { ++ran; });
-  EXPECT_FALSE(pool.wait_idle(in(1ms)));
+  EXPECT_FALSE(pool.wait_idle(deadline_after(1ms)));
   EXPECT_EQ(ran, 0);
   EXPECT_TRUE(pool.statistics().paused);
   EXPECT_EQ(pool.statistics().queued, 100u);
@@ -59,7 +58,7 @@ TEST(worker_pause, lets_those_go_on_that_run) {
   worker_pool pool(workers(1));
   std::optional<busy_worker> busy(pool);
   pool.pause();
-  EXPECT_FALSE(pool.wait_paused(in(1ms)));
+  EXPECT_FALSE(pool.wait_paused(deadline_after(1ms)));
   busy.reset();
   EXPECT_TRUE(pool.wait_paused());
 }
@@ -85,7 +84,7 @@ TEST(worker_pause, counts_tasks_that_wait_in_a_workers_own_deque_as_queued) {
   pool.pause();
   paused.open();
   EXPECT_TRUE(pool.wait_paused());
-  EXPECT_FALSE(pool.wait_idle(in(1ms)));
+  EXPECT_FALSE(pool.wait_idle(deadline_after(1ms)));
   EXPECT_EQ(pool.statistics().nested, 1u);
   pool.resume();
   EXPECT_TRUE(pool.wait_idle());
@@ -164,7 +163,7 @@ TEST(worker_size, follows_resize_under_load) {
     });
   for (const std::size_t size : {64U, 1U, 32U, 2U, 64U, 3U, 1U}) {
     pool.resize(size, size);
-    const auto limit = in(10s);
+    const auto limit = deadline_after(10s);
     until([&] { return pool.statistics().workers == size || cistern::sync::now() > limit; });
     EXPECT_EQ(pool.statistics().workers, size) << to_string(pool.statistics());
   }
@@ -189,7 +188,7 @@ TEST(worker_size, comes_back_up_while_workers_still_leave) {
   observer.ends.until_there_are(2);
   pool.resize(3, 3);
   observer.ends.open();
-  const auto limit = in(10s);
+  const auto limit = deadline_after(10s);
   until([&] {
     cistern::ageing_clock::process().tick();
     return pool.statistics().idle == 3 || cistern::sync::now() > limit;  // those that leave do not sleep
@@ -256,14 +255,14 @@ TEST(worker_size, wakes_another_when_the_one_that_looks_for_work_leaves) {
     worker_pool pool(options);
     const busy_worker busy(pool);
     pool.submit_wait([] {});  // whoever runs this looks for more, and the third one sleeps
-    const auto limit = in(1s);
+    const auto limit = deadline_after(1s);
     until([&] { return pool.statistics().idle == 1 || cistern::sync::now() > limit; });
     if (pool.statistics().idle != 1) continue;  // two have begun to look at once
     ++tried;
     pool.resize(0, 2);
     observer.ends.until_there_are(1);
     // The third one sleeps if it takes the one that leaves for one that looks.
-    const auto soon = in(50ms);
+    const auto soon = deadline_after(50ms);
     until([&] { return pool.statistics().idle == 1 || cistern::sync::now() > soon; });
     EXPECT_TRUE(pool.submit_result([] {}).wait_for(5s));
     observer.ends.open();

@@ -23,6 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using cistern::accepted;
+using cistern::deadline_after;
 using cistern::overflow;
 using cistern::submission;
 using cistern::submission_refused;
@@ -33,29 +34,12 @@ using cistern::worker_tests::bounded;
 using cistern::worker_tests::busy_worker;
 using cistern::worker_tests::expect_balance;
 using cistern::worker_tests::gate;
+using cistern::worker_tests::parcel;
 using cistern::worker_tests::until;
+using cistern::worker_tests::why_refused;
 using cistern::worker_tests::workers;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-cistern::sync::clock::time_point in(std::chrono::nanoseconds time) { return cistern::sync::now() + time; }
-
-// A task with a move-only capture, which a refusal must leave usable.
-struct parcel {
-  std::unique_ptr<int> content = std::make_unique<int>(5);
-  std::atomic<int>* sum;
-  explicit parcel(std::atomic<int>& to) : sum(&to) {}
-  void operator()() const { *sum += *content; }
-};
-
-submission why_refused(const std::function<void()>& submits) {
-  try {
-    submits();
-  } catch (const submission_refused& refused) {
-    return refused.why();
-  }
-  return submission::accepted;
-}
 
 TEST(worker_overflow, waits_for_room) {
   worker_pool pool(bounded(1, 1));
@@ -79,11 +63,12 @@ TEST(worker_overflow, waits_until_a_deadline_and_leaves_the_callable_as_it_was) 
   std::optional<busy_worker> busy(pool);
   pool.submit(parcel(sum));
   parcel third(sum);
-  EXPECT_EQ(pool.submit_until(in(1ms), std::move(third)), submission::timed_out);
-  EXPECT_EQ(pool.submit_until(in(-1h), std::move(third)), submission::timed_out);
+  EXPECT_EQ(pool.submit_until(deadline_after(1ms), std::move(third)), submission::timed_out);
+  EXPECT_EQ(pool.submit_until(deadline_after(-1h), std::move(third)), submission::timed_out);
   EXPECT_EQ(pool.submit_for(1ms, std::move(third)), submission::timed_out);
   EXPECT_EQ(pool.submit_for(-1h, std::move(third)), submission::timed_out);
-  EXPECT_EQ(why_refused([&] { pool.submit({.deadline = in(1ms)}, std::move(third)); }), submission::timed_out);
+  EXPECT_EQ(why_refused([&] { pool.submit({.deadline = deadline_after(1ms)}, std::move(third)); }),
+            submission::timed_out);
   ASSERT_NE(third.content, nullptr);
   const auto now = pool.statistics();
   EXPECT_EQ(now.timed_out, 5u);
@@ -237,7 +222,7 @@ TEST(worker_overflow, never_blocks_a_worker_that_runs_a_task_of_another_full_poo
     other.submit([&] {
       EXPECT_NE(mine.submit_for(1ms, [&] { ++ran; }), submission::timed_out);
       EXPECT_TRUE(mine.submit_result([&] { ++ran; }).wait_for(1s));
-      EXPECT_THROW(mine.wait_idle(in(1ms)), std::logic_error);
+      EXPECT_THROW(mine.wait_idle(deadline_after(1ms)), std::logic_error);
     });
   });
   begins.until_there_are(1);
@@ -316,7 +301,7 @@ TEST(worker_overflow, has_the_same_room_after_everything_that_may_go_wrong) {
     const busy_worker busy(pool);
     while (accepted(pool.try_submit([] {}))) {
     }
-    EXPECT_FALSE(pool.stop_and_discard(in(1ms)).ended);
+    EXPECT_FALSE(pool.stop_and_discard(deadline_after(1ms)).ended);
     EXPECT_EQ(pool.try_submit([] {}), submission::stopped);
   }
   EXPECT_TRUE(pool.stop_and_discard().ended);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Numbers, histograms, failures, observers, and what goes back after a burst.
+// Numbers, histograms, failures, and what goes back after a burst.
 #include "worker_things.hpp"
 #include <cistern/allocators/ageing_clock.hpp>
 #include <cistern/workers/this_worker.hpp>
@@ -205,43 +205,6 @@ TEST(worker_statistics, take_no_more_memory_after_a_burst_and_three_ticks) {
   for (int i = 0; i < 3; ++i) ageing_clock::process().tick();
   EXPECT_EQ(pool.statistics().queue_bytes, task_queue::chunk_bytes());
   EXPECT_EQ(pool.submit_wait([] { return 1; }), 1);
-}
-
-// Observers.
-
-struct noted : worker_observer {
-  std::mutex mutex;
-  std::vector<std::string> seen;
-  void note(const std::string& what) {
-    const std::scoped_lock lock(mutex);
-    seen.push_back(what);
-  }
-  void worker_started(std::size_t index) noexcept override { note("worker " + std::to_string(index)); }
-  void worker_ended(std::size_t index) noexcept override { note("end of worker " + std::to_string(index)); }
-  void task_started(std::size_t index, const source_site& site) noexcept override {
-    EXPECT_EQ(cistern::this_worker::index(), index);
-    note("task of line " + std::to_string(site.line));
-  }
-  void task_ended(std::size_t, const source_site& site, const std::exception_ptr& failure) noexcept override {
-    note((failure ? "failure of line " : "end of line ") + std::to_string(site.line));
-  }
-};
-
-TEST(worker_observer, is_told_of_workers_and_tasks_in_order) {
-  noted observer;
-  worker_pool_options options = workers(1);
-  options.observer = &observer;
-  options.on_exception = [](const std::exception_ptr&, const source_site&) {};
-  const unsigned line = __LINE__ + 3;
-  {
-    worker_pool pool(options);
-    pool.submit([] {});
-    pool.submit([] { throw 1; });
-  }
-  const auto at = [](unsigned more) { return std::to_string(line + more); };
-  EXPECT_THAT(observer.seen,
-              testing::ElementsAre("worker 0", "task of line " + at(0), "end of line " + at(0), "task of line " + at(1),
-                                   "failure of line " + at(1), "end of worker 0"));
 }
 
 // Texts.

@@ -21,6 +21,7 @@
 namespace {
 
 using namespace std::chrono_literals;
+using cistern::deadline_after;
 using cistern::stop_report;
 using cistern::submission;
 using cistern::submission_refused;
@@ -34,8 +35,6 @@ using cistern::worker_tests::until;
 using cistern::worker_tests::workers;
 using testing::EndsWith;
 using testing::HasSubstr;
-
-cistern::sync::clock::time_point in(std::chrono::nanoseconds time) { return cistern::sync::now() + time; }
 
 TEST(worker_stop, runs_what_is_queued_and_what_that_submits) {
   worker_pool pool(workers(2));
@@ -99,14 +98,14 @@ TEST(worker_stop, discards_all_that_a_pause_has_kept) {
 TEST(worker_stop, says_at_its_deadline_what_runs_since_when_and_goes_on_when_asked_again) {
   worker_pool pool(workers(2));
   std::optional<busy_worker> busy(std::in_place, pool);
-  stop_report report = pool.stop(in(20ms));
+  stop_report report = pool.stop(deadline_after(20ms));
   EXPECT_FALSE(report.ended);
   ASSERT_EQ(report.running.size(), 1u);
   EXPECT_THAT(report.running[0].site.file, EndsWith("worker_things.hpp"));
   EXPECT_GE(report.running[0].age, 15ms);
   EXPECT_THAT(to_string(report), HasSubstr("worker_things.hpp:"));
   EXPECT_EQ(pool.try_submit([] {}), submission::stopped);
-  report = pool.stop(in(-1s));
+  report = pool.stop(deadline_after(-1s));
   EXPECT_FALSE(report.ended);
   EXPECT_THROW(pool.restart(), std::logic_error);
   busy.reset();
@@ -124,7 +123,7 @@ TEST(worker_stop, says_in_each_report_what_it_has_discarded_so_far) {
   });
   ends.until_there_are(1);
   pool.submit([] {});
-  EXPECT_EQ(pool.stop_and_discard(in(-1s)).discarded, 1u);
+  EXPECT_EQ(pool.stop_and_discard(deadline_after(-1s)).discarded, 1u);
   ends.open();
   until([&] { return pool.statistics().workers == 0; });
   EXPECT_EQ(pool.stop_and_discard().discarded, 4u);
@@ -135,8 +134,8 @@ TEST(worker_stop, may_be_asked_for_twice_and_after_a_drain_that_takes_too_long_d
   std::atomic<int> ran{0};
   std::optional<busy_worker> busy(std::in_place, pool);
   for (int i = 0; i < 5; ++i) pool.submit([&] { ++ran; });
-  EXPECT_FALSE(pool.stop(in(1ms)).ended);
-  EXPECT_EQ(pool.stop_and_discard(in(1ms)).discarded, 5u);
+  EXPECT_FALSE(pool.stop(deadline_after(1ms)).ended);
+  EXPECT_EQ(pool.stop_and_discard(deadline_after(1ms)).discarded, 5u);
   busy.reset();
   EXPECT_TRUE(pool.stop().ended);
   EXPECT_TRUE(pool.stop().ended);

@@ -22,36 +22,19 @@
 namespace {
 
 using namespace std::chrono_literals;
+using cistern::deadline_after;
 using cistern::overflow;
 using cistern::submission;
-using cistern::submission_refused;
 using cistern::task;
 using cistern::worker_pool;
 using cistern::worker_tests::bounded;
 using cistern::worker_tests::busy_worker;
 using cistern::worker_tests::expect_balance;
+using cistern::worker_tests::parcel;
 using cistern::worker_tests::until;
+using cistern::worker_tests::why_refused;
 using cistern::worker_tests::workers;
 using testing::ElementsAre;
-
-cistern::sync::clock::time_point in(std::chrono::nanoseconds time) { return cistern::sync::now() + time; }
-
-// A task with a move-only capture, which a refusal must leave usable.
-struct parcel {
-  std::unique_ptr<int> content = std::make_unique<int>(5);
-  std::atomic<int>* sum;
-  explicit parcel(std::atomic<int>& to) : sum(&to) {}
-  void operator()() const { *sum += *content; }
-};
-
-submission why_refused(const std::function<void()>& submits) {
-  try {
-    submits();
-  } catch (const submission_refused& refused) {
-    return refused.why();
-  }
-  return submission::accepted;
-}
 
 TEST(worker_submission, runs_each_task_once) {
   std::atomic<int> ran{0};
@@ -109,7 +92,7 @@ TEST(worker_submission, refuses_null_tasks_and_lives) {
   EXPECT_THROW(pool.submit(task()), std::invalid_argument);
   EXPECT_THROW(static_cast<void>(pool.try_submit(no_function)), std::invalid_argument);
   EXPECT_THROW(static_cast<void>(pool.submit_for(1s, no_function)), std::invalid_argument);
-  EXPECT_THROW(pool.submit_before(in(1h), no_function), std::invalid_argument);
+  EXPECT_THROW(pool.submit_before(deadline_after(1h), no_function), std::invalid_argument);
   EXPECT_THROW(static_cast<void>(pool.submit_result(no_function)), std::invalid_argument);
   EXPECT_THROW(pool.submit_wait(std::function<int()>()), std::invalid_argument);
   EXPECT_EQ(pool.submit_wait([] { return 1; }), 1);
@@ -149,9 +132,9 @@ TEST(worker_submission, drops_what_was_not_started_before_its_deadline) {
   std::atomic<int> late{0}, in_time{0};
   {
     const busy_worker busy(pool);
-    pool.submit_before(in(-1ms), [&] { ++late; });
-    pool.submit({.start_before = in(-1ms)}, [&] { ++late; });
-    pool.submit_before(in(1h), [&] { ++in_time; });
+    pool.submit_before(deadline_after(-1ms), [&] { ++late; });
+    pool.submit({.start_before = deadline_after(-1ms)}, [&] { ++late; });
+    pool.submit_before(deadline_after(1h), [&] { ++in_time; });
   }
   pool.wait_idle();
   EXPECT_EQ(late, 0);
@@ -198,9 +181,9 @@ TEST(worker_submission, keeps_the_options_of_a_task_with_a_result) {
   worker_pool pool(workers(1));
   std::stop_source source;
   std::optional<busy_worker> busy(pool);
-  auto late = pool.submit_result({.start_before = in(-1ms)}, [] { return 1; });
+  auto late = pool.submit_result({.start_before = deadline_after(-1ms)}, [] { return 1; });
   auto cancelled = pool.submit_result({.stop = source.get_token()}, [] { return 2; });
-  auto in_time = pool.submit_result({.start_before = in(1h), .stop = source.get_token()}, [] { return 3; });
+  auto in_time = pool.submit_result({.start_before = deadline_after(1h), .stop = source.get_token()}, [] { return 3; });
   source.request_stop();
   auto plain = pool.submit_result({}, [] { return 4; });
   busy.reset();

@@ -2,11 +2,14 @@
 #pragma once
 
 // What the tests of worker pools have in common.
+#include <cistern/allocators/deadline.hpp>
 #include <cistern/workers/worker_pool.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string_view>
 #include <thread>
 
@@ -95,6 +98,24 @@ inline void expect_balance(const worker_pool_statistics& now) {
   EXPECT_EQ(now.submitted, now.completed + now.failed + now.cancelled + now.expired + now.dropped + now.discarded +
                                now.running + now.queued + now.nested)
       << to_string(now);
+}
+
+/// A task with a move-only capture, which a refusal must leave usable.
+struct parcel {
+  std::unique_ptr<int> content = std::make_unique<int>(5);
+  std::atomic<int>* sum;
+  explicit parcel(std::atomic<int>& to) : sum(&to) {}
+  void operator()() const { *sum += *content; }
+};
+
+/// Why what submits a task has thrown; accepted when it has not.
+inline submission why_refused(const std::function<void()>& submits) {
+  try {
+    submits();
+  } catch (const submission_refused& refused) {
+    return refused.why();
+  }
+  return submission::accepted;
 }
 
 }  // namespace cistern::worker_tests

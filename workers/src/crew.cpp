@@ -26,25 +26,20 @@
 // is joined. I4 while paused there is one searcher that does not exist, so nobody is woken.
 #include <cistern/allocators/arena_scope.hpp>
 #include <cistern/allocators/background_reclaimer.hpp>
-#include <cistern/allocators/deadline.hpp>
 #include <cistern/allocators/epoch_domain.hpp>
-#include <cistern/allocators/fatal.hpp>
 #include <cistern/allocators/immortal.hpp>
 #include <cistern/allocators/thread_arenas.hpp>
 #include <cistern/workers/detail/crew.hpp>
 #include <cistern/workers/detail/group_core.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 
 namespace cistern::inline v0::detail {
 
 [[gnu::tls_model("initial-exec")]] constinit thread_local work_place own_place;
-
-constinit sync::atomic<crew::thread_maker> crew::make_thread{
-    [](pthread_t* made, void* (*run)(void*), void* argument) { return pthread_create(made, nullptr, run, argument); }};
 
 namespace {
 
@@ -70,10 +65,7 @@ void crew::run_worker(worker& mine) noexcept {
     return thread_failed(mine);
   }
   place() = {.own = &mine, .thread = &mine};
-  if (observer_ != nullptr) {
-    if (mine.is_searching) end_search(mine);  // it may take its time, and nobody is woken while there is a searcher
-    observer_->worker_started(mine.index);
-  }
+  if (observer_ != nullptr) observer_->worker_started(mine.index);
   work(mine);
   if (is_forked()) return;  // the crew and what it counts are the parent's
   if (mine.is_searching) end_search(mine);
@@ -216,9 +208,7 @@ void crew::run_watched(worker& mine, task& work) noexcept {
 }
 
 void crew::run_node(worker& mine, task_node* node) noexcept {
-  ++mine.depth;
   run(mine, node->work);
-  --mine.depth;
   free_node(node);
 }
 
@@ -251,13 +241,6 @@ void crew::count_guest_end(task_end how) noexcept {
   (how == task_end::failed ? guest_failed_ : guest_cancelled_).fetch_add(1, std::memory_order_relaxed);
 }
 
-void crew::count_group_submission(worker* mine) noexcept {
-  if (mine != nullptr)
-    mine->submitted.add();
-  else
-    group_submitted_.fetch_add(1, std::memory_order_relaxed);
-}
-
 void crew::report(worker& mine, const source_site& site, const std::exception_ptr& what) noexcept {
   mine.end = task_end::failed;
   report_failure(site, what);
@@ -278,7 +261,6 @@ bool crew::search(worker& mine) noexcept {
 
 void crew::end_search(worker& mine) noexcept {
   mine.is_searching = false;
-  mine.searches.add();
   const idle_word before(idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst));  // [e] pairs with [m]
   if (before.searchers() == 1 && before.wakeable() != 0 && sees_work(mine)) wake_one();
 }
@@ -361,6 +343,7 @@ bool crew::may_end(worker& mine) noexcept {
 bool crew::obey(worker& mine) noexcept {
   for (;;) {
     if (is_forked()) return false;  // a task has forked, and returned in the child
+    if (orders() == order::drain) return true;
     std::unique_lock lock(mutex_);
     if (discarding_) {
       lock.unlock();
@@ -370,7 +353,7 @@ bool crew::obey(worker& mine) noexcept {
       }
       return false;
     }
-    if (draining_) return true;
+    if (draining_) return true;  // since a moment ago
     if (threads_ - leaving_ > max_workers_) {
       ++leaving_;
       mine.is_leaving = true;
@@ -429,85 +412,14 @@ void crew::wake_one() noexcept {
     if (startable_ == 0) return;
     started = take_place();
     if (started == nullptr) return;
-    started->is_searching = true;
-    idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst);
+    // Nobody is woken while there is a searcher, and an observer may take its time before this one begins.
+    if (observer_ == nullptr) {
+      started->is_searching = true;
+      idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst);
+    }
     static_cast<void>(set_startable());
   }
   static_cast<void>(start(*started));
-}
-
-bool crew::start(worker& mine) noexcept {
-  if (std::exchange(mine.to_join, false)) {
-    // A thread that is about to end and starts another one in its place cannot wait for its own end: others do.
-    if (pthread_equal(mine.thread, pthread_self()) != 0)
-      leave_to_join(mine);
-    else
-      pthread_join(mine.thread, nullptr);
-  }
-  const int failed = make_thread.load(std::memory_order_relaxed)(&mine.thread, thread_main, &mine);
-  if (failed == 0) return true;
-  {
-    const std::scoped_lock lock(mutex_);
-    start_failed(mine);
-  }
-  background_reclaimer::wake();
-  check_after_room_for_wakes();  // it has been a searcher: who put a task meanwhile has woken nobody
-  return false;
-}
-
-void crew::leave_to_join(worker& mine) noexcept {
-  pthread_t before{};
-  {
-    const std::scoped_lock lock(mutex_);
-    before = std::exchange(mine.left, mine.thread);
-    if (!std::exchange(mine.left_to_join, true)) return;
-  }
-  pthread_join(before, nullptr);  // it has ended, or is just about to
-}
-
-void crew::start_failed(worker& mine) noexcept {
-  failed_starts_.fetch_add(1, std::memory_order_relaxed);
-  starts_failed_ = true;  // none is started before the next tick, whoever comes
-  if (std::exchange(mine.is_searching, false)) idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst);
-  mine.has_thread = false;
-  --threads_;
-  static_cast<void>(set_startable());
-  tell_waiters();
-}
-
-// A thread without the memory to work.
-void crew::thread_failed(worker& mine) noexcept {
-  {
-    const std::scoped_lock lock(mutex_);
-    start_failed(mine);
-    mine.to_join = true;
-  }
-  background_reclaimer::wake();
-  check_after_room_for_wakes();
-}
-
-void* crew::thread_main(void* argument) noexcept {
-  worker& mine = *static_cast<worker*>(argument);
-  crew& self = mine.pool;
-  self.name_thread(mine);
-  self.run_worker(mine);
-  return nullptr;
-}
-
-void crew::thread_ended(worker& mine) noexcept {
-  bool nobody_was_wakeable = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (std::exchange(mine.is_searching, false)) idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst);
-    --threads_;
-    if (std::exchange(mine.is_leaving, false)) --leaving_;
-    mine.has_thread = false;
-    mine.to_join = true;
-    nobody_was_wakeable = set_startable();
-    tell_waiters();
-  }
-  // The crew is alive until this thread is joined.
-  if (nobody_was_wakeable) check_after_room_for_wakes();
 }
 
 void crew::check_after_room_for_wakes() noexcept {
@@ -517,158 +429,6 @@ void crew::check_after_room_for_wakes() noexcept {
   const worker_table& table = *table_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < table.count && !work; ++i) work = !table.at[i]->deque.looks_empty();
   if (work) wake_one();
-}
-
-// True when somebody can be woken who could not before.
-bool crew::set_startable() noexcept {
-  const bool allowed = !draining_ && !starts_failed_ && threads_ < max_workers_;
-  const std::size_t startable = allowed ? max_workers_ - threads_ : 0;
-  const std::uint64_t change = (startable - startable_) * idle_word::one_wakeable;  // wraps as it should
-  startable_ = startable;
-  if (change == 0) return false;
-  const idle_word before(idle_.fetch_add(change, std::memory_order_seq_cst));
-  return before.wakeable() == 0;
-}
-
-// A place for a new thread, counted among the threads already; nullptr when there is no memory for one.
-worker* crew::take_place() {
-  worker* found = nullptr;
-  for (const auto& each : workers_) {
-    if (each->has_thread) continue;
-    found = each.get();
-    if (!each->to_join) break;  // else start() joins the thread that has ended, without the mutex
-  }
-  try {
-    if (found == nullptr) {
-      add_place();
-      found = workers_.back().get();
-    }
-  } catch (...) {
-    failed_starts_.fetch_add(1, std::memory_order_relaxed);
-    starts_failed_ = true;  // until the next tick
-    static_cast<void>(set_startable());
-    return nullptr;
-  }
-  found->has_thread = true;
-  ++threads_;
-  most_threads_ = std::max(most_threads_, threads_);
-  return found;
-}
-
-void crew::add_place() {
-  auto made = std::make_unique<worker>(*this, workers_.size(), arena_options_, queue_upstream_);
-  auto table = std::make_unique<worker_table>();
-  table->count = workers_.size() + 1;
-  table->at = std::make_unique<worker*[]>(table->count);
-  for (std::size_t i = 0; i < workers_.size(); ++i) table->at[i] = workers_[i].get();
-  table->at[workers_.size()] = made.get();
-  workers_.reserve(workers_.size() + 1);
-  tables_.reserve(tables_.size() + 1);
-  workers_.push_back(std::move(made));
-  table_.store(table.get(), std::memory_order_release);
-  tables_.push_back(std::move(table));
-}
-
-// Tasks that are handed over.
-
-void crew::hand_over(task_node* node) noexcept {
-  group_core* const group = group_of(node->work);
-  {
-    const std::scoped_lock lock(handed_mutex_);
-    node->next = nullptr;
-    node->previous = last_handed_;
-    (first_handed_ != nullptr ? last_handed_->next : first_handed_) = node;
-    last_handed_ = node;
-    if (group != nullptr) group->add_handed(*node);  // within the lock: then it is there, since its task is
-    handed_over_.fetch_add(1, std::memory_order_release);
-  }
-  notify();
-}
-
-// With handed_mutex_ held. A group's tasks are in the same order in its own list, and always taken from its beginning.
-void crew::unlink_handed_over(task_node* node) noexcept {
-  (node->previous != nullptr ? node->previous->next : first_handed_) = node->next;
-  (node->next != nullptr ? node->next->previous : last_handed_) = node->previous;
-  if (group_core* const group = group_of(node->work)) group->remove_first_handed();
-  handed_over_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-task_node* crew::take_handed_over() noexcept {
-  const std::scoped_lock lock(handed_mutex_);
-  task_node* const node = first_handed_;
-  if (node != nullptr) unlink_handed_over(node);
-  return node;
-}
-
-task_node* crew::take_handed_over_of(group_core& group) noexcept {
-  const std::scoped_lock lock(handed_mutex_);
-  task_node* const node = group.first_handed();
-  if (node != nullptr) unlink_handed_over(node);
-  return node;
-}
-
-// Ways with a full queue.
-
-submission crew::refused(submission why) noexcept {
-  rejected_.fetch_add(1, std::memory_order_relaxed);
-  if (why == submission::timed_out) timed_out_.fetch_add(1, std::memory_order_relaxed);
-  return why;
-}
-
-submission crew::wait_for_room(const submit_options* how) {
-  const overflow way = how != nullptr && how->when_full ? *how->when_full : when_full_;
-  if (orders() >= order::drain) return refused(submission::stopped);
-  if (way == overflow::drop_oldest && is_direct_)
-    throw std::invalid_argument("submit_options: when_full is drop_oldest for a pool with a queue_bound of 0");
-  if (way == overflow::reject) return refused(submission::full);
-  if (way == overflow::run_here) {
-    ran_here_.fetch_add(1, std::memory_order_relaxed);
-    return submission::ran_here;
-  }
-  if (way == overflow::drop_oldest) {
-    while (!room_.try_acquire()) {
-      if (orders() >= order::drain) return refused(submission::stopped);
-      if (!drop_oldest()) sync::yield();  // the oldest is still being put, or was just taken
-    }
-    return submission::accepted;
-  }
-  auto deadline = how != nullptr ? how->deadline : sync::clock::time_point::max();
-  if (deadline == sync::clock::time_point::max()) deadline = deadline_after(max_wait_);
-  // Room comes in less time than a sleep takes, as a rule, where tasks are short.
-  if (spin_.count() > 0 && spin_for_room(deadline)) return submission::accepted;
-  const std::stop_token stop = how != nullptr ? how->stop : std::stop_token{};
-  const std::stop_callback wakes(stop, [this] { room_.wake_all(); });
-  submission why = submission::accepted;
-  const auto give_up = [&] {
-    if (orders() >= order::drain)
-      why = submission::stopped;
-    else if (stop.stop_requested())
-      why = submission::cancelled;
-    else if (deadline != sync::clock::time_point::max() && sync::now() >= deadline)
-      why = submission::timed_out;
-    return why != submission::accepted;
-  };
-  return room_.acquire(deadline, give_up) ? submission::accepted : refused(why);
-}
-
-bool crew::spin_for_room(sync::clock::time_point deadline) noexcept {
-  // For more than one, so that producers and consumers do not fight over each.
-  const auto wanted = static_cast<std::int64_t>(is_direct_ ? 1 : std::max<std::size_t>(1, bound_ / 8));
-  const auto until = std::min(deadline, sync::now() + spin_);
-  while (room_.free() < wanted) {
-    for (int i = 0; i < 16; ++i) sync::spin_pause();
-    if (sync::now() >= until || orders() >= order::drain) break;
-  }
-  return room_.try_acquire();
-}
-
-bool crew::drop_oldest() {
-  task oldest;
-  if (!queue_.pop(oldest)) return false;
-  dropped_.fetch_add(1, std::memory_order_relaxed);
-  oldest = task();
-  room_.release();
-  return true;
 }
 
 }  // namespace cistern::inline v0::detail

@@ -11,10 +11,11 @@
 #include <cistern/workers/detail/crew.hpp>
 
 #include <algorithm>
-#include <cstdio>
+#include <cerrno>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <pthread.h>
@@ -108,18 +109,6 @@ crew::crew(const worker_pool_options& options, checked_tag)
   }
 }
 
-bool crew::start_another() noexcept {
-  worker* started = nullptr;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (startable_ == 0) return false;
-    started = take_place();
-    if (started == nullptr) return false;
-    static_cast<void>(set_startable());
-  }
-  return start(*started);
-}
-
 void crew::take_down() noexcept {
   ageing_clock::process().remove(*this);
   remove(at_fork_);
@@ -142,27 +131,6 @@ void crew::end() noexcept {
   static_cast<void>(stop(false, sync::clock::time_point::max()));
   take_down();
   delete this;
-}
-
-void crew::name_thread(const worker& mine) noexcept {
-  char name[16];
-  const char* const stem = name_.empty() ? "worker" : name_.c_str();
-  char number[8];
-  const int digits = std::snprintf(number, sizeof number, "-%u", static_cast<unsigned>(mine.index));
-  std::snprintf(name, sizeof name, "%.*s%s", 15 - digits, stem, number);
-  pthread_setname_np(pthread_self(), name);
-  pthread_sigmask(SIG_SETMASK, &signals_, nullptr);
-  const auto count = static_cast<std::size_t>(CPU_COUNT(&processors_));
-  if (count == 0) return;  // unknown: more than fit into the set
-  cpu_set_t wanted = processors_;
-  if (affinity_ == worker_affinity::one_each) {
-    std::size_t cpu = 0;
-    for (std::size_t before = mine.index % count + 1; before != 0; ++cpu)
-      if (CPU_ISSET(cpu, &processors_)) --before;
-    CPU_ZERO(&wanted);
-    CPU_SET(cpu - 1, &wanted);
-  }
-  pthread_setaffinity_np(pthread_self(), sizeof wanted, &wanted);
 }
 
 void crew::set_orders() noexcept {
@@ -321,15 +289,6 @@ bool crew::is_discarding() const noexcept {
   return discarding_;
 }
 
-bool crew::start_drainer() noexcept {
-  worker* started = nullptr;
-  {
-    const std::scoped_lock lock(mutex_);
-    started = take_place();
-  }
-  return started != nullptr && start(*started);
-}
-
 void crew::discard_queued() noexcept {
   for (;;) {
     task gone;
@@ -369,46 +328,6 @@ void crew::discard_deques() noexcept {
     discarded_.fetch_add(1, std::memory_order_relaxed);
     free_node(node);
   }
-}
-
-void crew::join_ended() noexcept {
-  const auto take_ended = [this](pthread_t& ended) {
-    const std::scoped_lock lock(mutex_);
-    for (const auto& each : workers_) {
-      if (each->left_to_join) {
-        each->left_to_join = false;
-        ended = each->left;
-        ++joining_;
-        return true;
-      }
-      if (!each->has_thread && each->to_join) {
-        each->to_join = false;
-        ended = each->thread;
-        ++joining_;
-        return true;
-      }
-    }
-    return false;
-  };
-  for (pthread_t ended{}; take_ended(ended);) {
-    pthread_join(ended, nullptr);
-    const std::scoped_lock lock(mutex_);
-    --joining_;
-    tell_waiters();
-  }
-}
-
-// Only those that are gone: one whose thread_local destructors still run must not hold the clock up, and a stop() waits
-// for it. False when there are such.
-bool crew::try_join_ended() noexcept {
-  bool all = true;
-  const std::scoped_lock lock(mutex_);
-  for (const auto& each : workers_) {
-    if (each->left_to_join) each->left_to_join = pthread_tryjoin_np(each->left, nullptr) != 0;
-    if (!each->has_thread && each->to_join) each->to_join = pthread_tryjoin_np(each->thread, nullptr) != 0;
-    all = all && !each->left_to_join && (each->has_thread || !each->to_join);
-  }
-  return all;
 }
 
 void crew::restart() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What a crew says of itself: numbers, running tasks, failures, and errors.
+#include "words.hpp"
 #include <cistern/allocators/fatal.hpp>
 #include <cistern/workers/detail/crew.hpp>
 
@@ -33,28 +34,9 @@ std::string_view to_string(submission what) noexcept {
 
 namespace detail {
 
-namespace {
-
-std::string what_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (...) {
-    return "not a std::exception";
-  }
-}
-
-std::string place_of(const source_site& site) {
-  if (site.line == 0) return "an unknown place";
-  return std::string(site.file) + ":" + std::to_string(site.line);
-}
-
-}  // namespace
-
 void crew::report_failure(const source_site& site, const std::exception_ptr& thrown) noexcept {
   try {
-    failed_task failed{site, what_of(thrown)};
+    failed_task failed{site, in_words(thrown)};
     const std::scoped_lock lock(failures_mutex_);
     failures_[failure_count_ % failures_.size()] = std::move(failed);
     ++failure_count_;
@@ -62,7 +44,7 @@ void crew::report_failure(const source_site& site, const std::exception_ptr& thr
   }
   if (on_exception_) return on_exception_(thrown, site);
   try {
-    warn(("a task of the worker_pool " + name_ + ", submitted at " + place_of(site) + ", threw: " + what_of(thrown))
+    warn(("a task of the worker_pool " + name_ + ", submitted at " + in_words(site) + ", threw: " + in_words(thrown))
              .c_str());
   } catch (...) {
     warn("a task of a worker_pool threw");

@@ -7,15 +7,14 @@
 // without running it; queued -> given_up and running -> left, by the caller at its deadline or by who requests the
 // stop of its token. Each is one compare-and-swap, so one of them has its way.
 //
-// Orders, of request_core:
-//   [a] acq_rel compare-and-swap into a phase <-> [b] acquire of the phase: what was written before it (the value, the
-//       exception, the seat)
-//   [c] acq_rel by each of the two holders <-> [c]: the last one sees what the other one did
-// Of stateful_core:
+// Orders: the value, the exception and the seat are published by the phase (phase_word).
+//   [c] acq_rel by each of the two holders of a call <-> [c]: the last one sees what the other one did
 //   [d] acquire of a block of seats <-> [e] release by who made it, who starts the threads that use it afterwards
+//   [f] acquire of turns_ <-> [g] release by who has changed what somebody waits for
 //
 // Interrupts: a seat's lock is held while a call moves into running and becomes the seat's, while it ceases to be, and
 // around interrupt(). So who has seen `running` and then has the lock finds the call there, or it has ended.
+#include "words.hpp"
 #include <cistern/allocators/fatal.hpp>
 #include <cistern/workers/concurrency.hpp>
 #include <cistern/workers/detail/stateful_core.hpp>
@@ -86,38 +85,6 @@ void add_one(sync::atomic<std::uint64_t>& counter) noexcept { counter.fetch_add(
 }  // namespace
 
 // A call, between its caller and its worker.
-
-bool request_core::move(phase from, phase to) noexcept {
-  std::uint32_t seen = word_.load(std::memory_order_relaxed);
-  while ((seen & ~waited) == static_cast<std::uint32_t>(from)) {
-    const std::uint32_t next = static_cast<std::uint32_t>(to) | (seen & waited);
-    if (!word_.compare_exchange_weak(seen, next, std::memory_order_acq_rel, std::memory_order_relaxed))
-      continue;  // [a]
-    if (!is_open(to) && (seen & waited) != 0) sync::unpark_all(word_);
-    return true;
-  }
-  return false;
-}
-
-bool request_core::wait(sync::clock::time_point deadline, std::chrono::nanoseconds spin) noexcept {
-  if (spin.count() > 0) {
-    const auto until = std::min(deadline, sync::now() + spin);
-    for (int looks = 1; is_open(now()); ++looks) {
-      sync::spin_pause();
-      if (looks % 16 == 0 && sync::now() >= until) break;
-    }
-  }
-  std::uint32_t seen = word_.load(std::memory_order_relaxed);
-  while (is_open(static_cast<phase>(seen & ~waited))) {
-    if ((seen & waited) == 0 &&
-        !word_.compare_exchange_weak(seen, seen | waited, std::memory_order_relaxed, std::memory_order_relaxed))
-      continue;
-    const bool in_time = sync::park_until(word_, seen | waited, deadline);
-    seen = word_.load(std::memory_order_relaxed);
-    if (!in_time) return !is_open(static_cast<phase>(seen & ~waited));
-  }
-  return true;  // the caller looks at it by [b]
-}
 
 /// What lies in the queue of a call.
 class stateful_core::request_task {
@@ -335,14 +302,9 @@ void stateful_core::make_late(state_seat& seat) noexcept {
 void stateful_core::report(const std::exception_ptr& failure) noexcept {
   if (on_failed_state_) return on_failed_state_(failure);
   try {
-    std::string what = "not a std::exception";
-    try {
-      std::rethrow_exception(failure);
-    } catch (const std::exception& error) {
-      what = error.what();
-    } catch (...) {
-    }
-    warn(("a state of the stateful_worker_pool " + std::string(pool_.name()) + " could not be made: " + what).c_str());
+    warn(("a state of the stateful_worker_pool " + std::string(pool_.name()) +
+          " could not be made: " + in_words(failure))
+             .c_str());
   } catch (...) {
     warn("a state of a stateful_worker_pool could not be made");
   }

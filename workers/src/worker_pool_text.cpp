@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The numbers of a worker pool in words, and for Prometheus.
+#include "words.hpp"
 #include <cistern/allocators/statistics_text.hpp>
 #include <cistern/workers/worker_pool_statistics.hpp>
 
@@ -63,10 +64,6 @@ std::string in_words(std::chrono::nanoseconds time) {
   return text;
 }
 
-std::string in_words(const source_site& site) {
-  return site.line == 0 ? "an unknown place" : std::string(site.file) + ':' + std::to_string(site.line);
-}
-
 void append_times(std::string& text, const char* what, const time_counts& times) {
   if (times.total() == 0) return;
   text += std::string("\n  ") + what + ": half of the tasks less than " + in_words(times.quantile(0.5)) +
@@ -101,7 +98,7 @@ std::string to_string(const worker_pool_statistics& statistics) {
   append_times(text, "waited", statistics.waited);
   append_times(text, "ran", statistics.ran);
   for (const auto& each : statistics.failures)
-    text += "\n  a task submitted at " + in_words(each.site) + " threw: " + each.what;
+    text += "\n  a task submitted at " + detail::in_words(each.site) + " threw: " + each.what;
   return text;
 }
 
@@ -109,7 +106,7 @@ std::string to_string(const stop_report& report) {
   std::string text = report.ended ? "all workers have ended" : "not all workers have ended";
   if (report.discarded != 0) text += ", tasks discarded: " + std::to_string(report.discarded);
   for (const auto& each : report.running)
-    text += "\n  worker " + std::to_string(each.worker) + " runs a task submitted at " + in_words(each.site) +
+    text += "\n  worker " + std::to_string(each.worker) + " runs a task submitted at " + detail::in_words(each.site) +
             ", for " + in_words(each.age) + " at least";
   return text;
 }

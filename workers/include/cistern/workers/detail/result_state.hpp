@@ -3,6 +3,7 @@
 
 #include <cistern/allocators/export.hpp>
 #include <cistern/allocators/sync.hpp>
+#include <cistern/workers/detail/phase_word.hpp>
 #include <cistern/workers/detail/task_memory.hpp>
 #include <cistern/workers/detail/worker.hpp>
 #include <cistern/workers/task.hpp>
@@ -29,46 +30,31 @@ class result_core {
   result_core(const result_core&) = delete;
   result_core& operator=(const result_core&) = delete;
 
-  phase now() const noexcept { return static_cast<phase>(word_.load(std::memory_order_acquire) & ~waited); }  // [b]
-  static bool is_over(phase what) noexcept { return what >= phase::done; }
+  phase now() const noexcept { return word_.now(); }
+  static bool is_over(phase what) noexcept { return phase_word<phase>::is_over(what); }
 
   /// Takes the task for itself: true for one caller, who runs it, or destroys it and says so.
-  bool try_begin() noexcept { return leave_queue(phase::running); }
-  bool try_cancel() noexcept { return leave_queue(phase::cancelled); }
+  bool try_begin() noexcept { return word_.move(phase::queued, phase::running); }
+  bool try_cancel() noexcept { return word_.move(phase::queued, phase::cancelled); }
 
   /// By who has begun it, once; wakes those who wait.
-  void end(phase how) noexcept {
-    const std::uint32_t before = word_.exchange(static_cast<std::uint32_t>(how), std::memory_order_acq_rel);  // [a]
-    if ((before & waited) != 0) sync::unpark_all(word_);
-  }
+  void end(phase how) noexcept { word_.end(how); }
 
   /// Waits until it is over, or until the deadline. First looks for `spin`.
-  CISTERN_EXPORT bool wait(sync::clock::time_point deadline, std::chrono::nanoseconds spin) noexcept;
+  bool wait(sync::clock::time_point deadline, std::chrono::nanoseconds spin) noexcept {
+    return word_.wait(deadline, spin);
+  }
 
  protected:
   result_core() = default;
   ~result_core() = default;
 
-  // [c] pairs with [d]: the last one destroys what the other has left.
+  // [a] pairs with itself: the last one destroys what the other has left.
   bool release() noexcept { return holders_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
 
  private:
-  static constexpr std::uint32_t waited = 1U << 31;  // somebody sleeps on the word
-
-  bool leave_queue(phase next) noexcept {
-    std::uint32_t seen = word_.load(std::memory_order_relaxed);
-    while ((seen & ~waited) == static_cast<std::uint32_t>(phase::queued)) {
-      if (word_.compare_exchange_weak(seen, static_cast<std::uint32_t>(next) | (seen & waited),
-                                      std::memory_order_acq_rel, std::memory_order_relaxed)) {
-        if (next == phase::cancelled && (seen & waited) != 0) sync::unpark_all(word_);
-        return true;
-      }
-    }
-    return false;
-  }
-
-  sync::atomic<std::uint32_t> word_{static_cast<std::uint32_t>(phase::queued)};  // a phase, and waited
-  sync::atomic<std::uint32_t> holders_{2};                                       // the task and the result
+  phase_word<phase> word_;
+  sync::atomic<std::uint32_t> holders_{2};  // the task and the result
 };
 
 /// Its typed part for results of type T, for the result's side.

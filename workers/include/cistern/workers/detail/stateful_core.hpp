@@ -5,6 +5,7 @@
 #include <cistern/allocators/mutex.hpp>
 #include <cistern/allocators/source_site.hpp>
 #include <cistern/allocators/sync.hpp>
+#include <cistern/workers/detail/phase_word.hpp>
 #include <cistern/workers/detail/task_memory.hpp>
 #include <cistern/workers/processed.hpp>
 #include <cistern/workers/stateful_worker_pool_options.hpp>
@@ -68,11 +69,13 @@ class CISTERN_EXPORT request_core {
   request_core(const request_core&) = delete;
   request_core& operator=(const request_core&) = delete;
 
-  phase now() const noexcept { return static_cast<phase>(word_.load(std::memory_order_acquire) & ~waited); }  // [b]
+  phase now() const noexcept { return word_.now(); }
   /// Sleeps until it is neither queued nor running; false at the deadline. First looks for `spin`.
-  bool wait(sync::clock::time_point deadline, std::chrono::nanoseconds spin) noexcept;
+  bool wait(sync::clock::time_point deadline, std::chrono::nanoseconds spin) noexcept {
+    return word_.wait(deadline, spin);
+  }
   /// Out of one phase into another one, and wakes the caller if that is an end.
-  bool move(phase from, phase to) noexcept;
+  bool move(phase from, phase to) noexcept { return word_.move(from, to); }
 
   virtual phase run(void* state) noexcept = 0;  // done or failed
   virtual void fail(std::exception_ptr why) noexcept = 0;
@@ -89,11 +92,8 @@ class CISTERN_EXPORT request_core {
   virtual void destroy() noexcept = 0;
 
  private:
-  static constexpr std::uint32_t waited = 1U << 31;  // the caller sleeps on the word
-  static bool is_open(phase what) noexcept { return what <= phase::running; }
-
-  sync::atomic<std::uint32_t> word_{static_cast<std::uint32_t>(phase::queued)};  // a phase, and waited
-  sync::atomic<std::uint32_t> holders_{2};                                       // the caller and the task
+  phase_word<phase> word_;
+  sync::atomic<std::uint32_t> holders_{2};  // the caller and the task
 };
 
 /// Held is the type of what goes in: an object that the request has for itself, or a reference to the caller's.

@@ -68,13 +68,12 @@ struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding
   arena memory;
   task_end end = task_end::completed;  // of the running task, if it says so itself
   bool is_searching = false;           // is counted among the searchers
-  std::uint32_t depth = 0;             // of tasks within waits of others
   std::uint32_t turn = 0;              // of looks for work, to look elsewhere at times
   std::size_t victim = 0;              // where it looked last
 
   // Written by the thread, read by all.
   sync::atomic<std::uint64_t> running{0};  // the site of the running task and 1; 0 for none. See crew::running_task
-  owned_counter submitted, started, finished, failed, cancelled, expired, steals, parks, searches;
+  owned_counter submitted, started, finished, failed, cancelled, expired, steals, parks;
   sync::atomic<bool> trim_wanted{false};     // a tick has come by
   sync::atomic<group_core*> helps{nullptr};  // the group whose task it has stolen and runs
 

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+//
+// How tasks come into a crew but for the usual way, which is inline: those that are handed over, and those that find
+// the queue full. See crew.cpp for its invariants.
+#include <cistern/allocators/deadline.hpp>
+#include <cistern/workers/detail/crew.hpp>
+#include <cistern/workers/detail/group_core.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <stdexcept>
+#include <stop_token>
+
+namespace cistern::inline v0::detail {
+
+// Tasks that are handed over.
+
+void crew::hand_over(task_node* node) noexcept {
+  group_core* const group = group_of(node->work);
+  {
+    const std::scoped_lock lock(handed_mutex_);
+    node->next = nullptr;
+    node->previous = last_handed_;
+    (first_handed_ != nullptr ? last_handed_->next : first_handed_) = node;
+    last_handed_ = node;
+    if (group != nullptr) group->add_handed(*node);  // within the lock: then it is there, since its task is
+    handed_over_.fetch_add(1, std::memory_order_release);
+  }
+  notify();
+}
+
+// With handed_mutex_ held. A group's tasks are in the same order in its own list, and always taken from its beginning.
+void crew::unlink_handed_over(task_node* node) noexcept {
+  (node->previous != nullptr ? node->previous->next : first_handed_) = node->next;
+  (node->next != nullptr ? node->next->previous : last_handed_) = node->previous;
+  if (group_core* const group = group_of(node->work)) group->remove_first_handed();
+  handed_over_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+task_node* crew::take_handed_over() noexcept {
+  const std::scoped_lock lock(handed_mutex_);
+  task_node* const node = first_handed_;
+  if (node != nullptr) unlink_handed_over(node);
+  return node;
+}
+
+task_node* crew::take_handed_over_of(group_core& group) noexcept {
+  const std::scoped_lock lock(handed_mutex_);
+  task_node* const node = group.first_handed();
+  if (node != nullptr) unlink_handed_over(node);
+  return node;
+}
+
+void crew::count_group_submission(worker* mine) noexcept {
+  if (mine != nullptr)
+    mine->submitted.add();
+  else
+    group_submitted_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Ways with a full queue.
+
+submission crew::refused(submission why) noexcept {
+  rejected_.fetch_add(1, std::memory_order_relaxed);
+  if (why == submission::timed_out) timed_out_.fetch_add(1, std::memory_order_relaxed);
+  return why;
+}
+
+submission crew::wait_for_room(const submit_options* how) {
+  const overflow way = how != nullptr && how->when_full ? *how->when_full : when_full_;
+  if (orders() >= order::drain) return refused(submission::stopped);
+  if (way == overflow::drop_oldest && is_direct_)
+    throw std::invalid_argument("submit_options: when_full is drop_oldest for a pool with a queue_bound of 0");
+  if (way == overflow::reject) return refused(submission::full);
+  if (way == overflow::run_here) {
+    ran_here_.fetch_add(1, std::memory_order_relaxed);
+    return submission::ran_here;
+  }
+  if (way == overflow::drop_oldest) {
+    while (!room_.try_acquire()) {
+      if (orders() >= order::drain) return refused(submission::stopped);
+      if (!drop_oldest()) sync::yield();  // the oldest is still being put, or was just taken
+    }
+    return submission::accepted;
+  }
+  auto deadline = how != nullptr ? how->deadline : sync::clock::time_point::max();
+  if (deadline == sync::clock::time_point::max()) deadline = deadline_after(max_wait_);
+  // Room comes in less time than a sleep takes, as a rule, where tasks are short.
+  if (spin_.count() > 0 && spin_for_room(deadline)) return submission::accepted;
+  const std::stop_token stop = how != nullptr ? how->stop : std::stop_token{};
+  const std::stop_callback wakes(stop, [this] { room_.wake_all(); });
+  submission why = submission::accepted;
+  const auto give_up = [&] {
+    if (orders() >= order::drain)
+      why = submission::stopped;
+    else if (stop.stop_requested())
+      why = submission::cancelled;
+    else if (deadline != sync::clock::time_point::max() && sync::now() >= deadline)
+      why = submission::timed_out;
+    return why != submission::accepted;
+  };
+  return room_.acquire(deadline, give_up) ? submission::accepted : refused(why);
+}
+
+bool crew::spin_for_room(sync::clock::time_point deadline) noexcept {
+  // For more than one, so that producers and consumers do not fight over each.
+  const auto wanted = static_cast<std::int64_t>(is_direct_ ? 1 : std::max<std::size_t>(1, bound_ / 8));
+  const auto until = std::min(deadline, sync::now() + spin_);
+  while (room_.free() < wanted) {
+    for (int i = 0; i < 16; ++i) sync::spin_pause();
+    if (sync::now() >= until || orders() >= order::drain) break;
+  }
+  return room_.try_acquire();
+}
+
+bool crew::drop_oldest() {
+  task oldest;
+  if (!queue_.pop(oldest)) return false;
+  dropped_.fetch_add(1, std::memory_order_relaxed);
+  oldest = task();
+  room_.release();
+  return true;
+}
+
+}  // namespace cistern::inline v0::detail
