@@ -28,6 +28,7 @@ class CISTERN_EXPORT task_cancelled : public std::runtime_error {
 ///
 /// A worker that waits for a task of its own pool runs that task itself if nobody has begun it, and no other one. So
 /// tasks that wait for tasks need no second worker, and no lock of the waiting task is in the way of a foreign one.
+/// It does so whatever the submission's start_before and stop say: who waits wants the result.
 ///
 /// Threads: one at a time. Lifetime: may outlive the pool. Happens-before: the task before the return of wait() and
 /// get(), and before ready() is true. Cost: perf/workers/worker_pool_bench.cpp. Example:

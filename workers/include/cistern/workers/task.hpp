@@ -187,8 +187,8 @@ task_filler<std::decay_t<F>, F> filler_for(F&& callable, const source_site& site
 ///
 /// Threads: none; one at a time. Ownership: owns its callable, and destroys it after the call, or with itself.
 /// Failure: std::bad_alloc for a large capture, std::invalid_argument for a null pointer to a function or an empty
-/// std::function; the callable is as it was then. Cost: about 1 ns to make and 2 ns to call and destroy
-/// (perf/workers/task_bench.cpp). Example: tests/examples/task_example.cpp.
+/// std::function; the callable is as it was then. Cost: 1 to 2 ns to make, call and destroy, 15 ns where
+/// it takes a block (perf/workers/task_bench.cpp). Example: tests/examples/task_example.cpp.
 class [[nodiscard]] alignas(16) task {
  public:
   static constexpr std::size_t inline_bytes = detail::task_body::capture_bytes;

@@ -49,8 +49,8 @@ namespace cistern::inline v0 {
 /// them; max_concurrency does not bound how many wait either.
 /// Happens-before: what came before run() happens before the task; a task, and the end of its callable, before the
 /// return of wait(). Cost: a group with one task that nobody steals takes about 40 ns (perf/workers/
-/// task_group_bench.cpp); a callable above 40 bytes costs a block of a pool. From outside, 100 to 200 ns a task, and a
-/// lock.
+/// task_group_bench.cpp); a callable above 40 bytes costs a block of a pool. From outside, 400 ns a task, with
+/// a lock.
 /// Failure: run() throws submission_refused when the pool is stopped, std::bad_alloc, std::invalid_argument for a null
 /// task, and the callable is as it was then. Example: tests/examples/task_group_example.cpp.
 class task_group {

@@ -45,7 +45,7 @@ namespace cistern::inline v0 {
 ///
 /// Happens-before: what came before a submission happens before the task; a task before the return of its result.
 /// Complexity: O(1). A small task (see task) costs no allocation, and 64 bytes while it waits; handing one over takes
-/// about as long as a cache line needs from one processor to another, or 5 us when a worker has to be woken
+/// about 40 ns, one from within 25 ns, and tens of microseconds more when a worker has to be woken
 /// (perf/workers/worker_pool_bench.cpp). Failure: what a function says; std::bad_alloc leaves everything as it was.
 ///
 /// Example: tests/examples/worker_pool_example.cpp. Design note: workers/worker_pool.md.

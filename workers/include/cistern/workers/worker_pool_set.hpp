@@ -23,7 +23,7 @@ namespace cistern::inline v0 {
 /// By what a worker_pool_set chooses the pool for a submission.
 enum class pool_choice : std::uint8_t {
   round_robin,   ///< in turn. 10 ns
-  least_loaded,  ///< with the fewest tasks that are queued or run; in turn among equals. 40 ns for each pool
+  least_loaded,  ///< with the fewest tasks that are queued or run; in turn among equals. 25 ns for each pool
 };
 
 /// How a worker_pool_set of equal pools is made. Every field has a default.
@@ -50,7 +50,8 @@ struct worker_pool_set_options {
 /// of two full pools could wait for each other.
 ///
 /// Threads, lifetime, forks, failure: as for worker_pool. The destructor stops all before it waits for one.
-/// Complexity: the choice looks at each pool once. Example: tests/examples/worker_pool_set_example.cpp.
+/// Complexity: the choice looks at each pool once (perf/workers/worker_pool_set_bench.cpp). Example:
+/// tests/examples/worker_pool_set_example.cpp.
 class CISTERN_EXPORT worker_pool_set {
  public:
   /// Throws what worker_pool's constructor throws, and std::invalid_argument for no pools.
