@@ -316,9 +316,10 @@ TEST(crew_schedules, leave_no_task_lying_when_a_thread_cannot_be_started) {
     options.spawn = 1;
     worker_scene scene(s, options);
     scene.world.fails_to_start = 1 + s.choose(2);
-    for (int i = 0; i < 2; ++i) s.spawn([&] { scene.submit_often(2); });
+    const std::uint32_t each = 1 + static_cast<std::uint32_t>(s.choose(2));
+    for (int i = 0; i < 2; ++i) s.spawn([&] { scene.submit_often(each); });
     s.spawn([&] {
-      scene.wait_for(4);
+      scene.wait_for(2 * each);
       scene.stop();
     });
     s.run();

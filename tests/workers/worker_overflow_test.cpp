@@ -277,14 +277,15 @@ TEST(worker_overflow, has_the_same_room_after_everything_that_may_go_wrong) {
   };
   const unwilling callable;
   const auto room = [&] {
-    const busy_worker busy(pool);
+    std::optional<busy_worker> busy(pool);
     int accepted_tasks = 0;
     while (accepted(pool.try_submit([] {}))) ++accepted_tasks;
+    busy.reset();
+    pool.wait_idle();
     return accepted_tasks;
   };
   EXPECT_EQ(room(), 3);
   EXPECT_THROW(pool.submit(callable), std::runtime_error);
-  pool.wait_idle();
   EXPECT_EQ(room(), 3);
   {
     const busy_worker busy(pool);
@@ -307,7 +308,6 @@ TEST(worker_overflow, has_the_same_room_after_everything_that_may_go_wrong) {
   EXPECT_TRUE(pool.stop_and_discard().ended);
   pool.restart();
   EXPECT_EQ(room(), 3);
-  pool.wait_idle();
   expect_balance(pool.statistics());
 }
 
