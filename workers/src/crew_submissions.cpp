@@ -1,17 +1,83 @@
 // SPDX-License-Identifier: MIT
 //
-// How tasks come into a crew but for the usual way, which is inline: those that are handed over, and those that find
-// the queue full. See crew.cpp for its invariants.
+// How tasks come into a crew from outside, what happens when there is no room for them, and those that are handed over.
+// Those from within are put inline. See crew.cpp for its invariants.
 #include <cistern/allocators/deadline.hpp>
+#include <cistern/workers/detail/checked_task.hpp>
 #include <cistern/workers/detail/crew.hpp>
 #include <cistern/workers/detail/group_core.hpp>
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 
 namespace cistern::inline v0::detail {
+
+submission crew::try_put(const erased_filler& filler) {
+  const auto put = [this](const erased_filler& what) {
+    if (worker* const mine = own_worker()) return put_inside(*mine, what);
+    if (is_bounded_ && !room_.try_acquire())
+      return refused(orders() >= order::drain ? submission::stopped : submission::full);
+    return put_outside(what);
+  };
+  if (measures_) [[unlikely]]
+    return put_checked(filler, nullptr, put);
+  return put(filler);
+}
+
+submission crew::put(const erased_filler& filler, const submit_options* how) {
+  if (measures_ || checked_task::is_needed_for(how)) [[unlikely]]
+    return put_checked(filler, how, [&](const erased_filler& checked) { return put_as_it_is(checked, how); });
+  return put_as_it_is(filler, how);
+}
+
+template <class Put>
+submission crew::put_checked(const erased_filler& filler, const submit_options* how, Put&& put) {
+  const std::optional<sync::clock::time_point> now = measures_ ? std::optional(sync::now()) : std::nullopt;
+  task_filler<checked_task, const submit_options*&, const std::optional<sync::clock::time_point>&, const erased_filler&>
+      checked(filler.site(), how, now, filler);
+  return put(erased_filler(checked));
+}
+
+submission crew::put_as_it_is(const erased_filler& filler, const submit_options* how) {
+  if (how != nullptr && how->stop.stop_requested()) [[unlikely]]
+    return refused(submission::cancelled);
+  if (worker* const mine = own_worker()) return put_inside(*mine, filler);
+  if (is_bounded_ && !room_.try_acquire()) [[unlikely]] {
+    const submission room = wait_for_room(how);
+    if (room == submission::ran_here) {
+      task here;
+      here.fill(filler);
+      run_as_guest(here);
+      return room;
+    }
+    if (room != submission::accepted) return room;
+  }
+  return put_outside(filler);
+}
+
+// With room in the queue.
+submission crew::put_outside(const erased_filler& filler) {
+  struct ending {
+    crew& self;
+    bool is_put = false;  // a task, or an empty one, has the room
+    ~ending() {
+      if (is_put)
+        self.notify();
+      else if (self.is_bounded_)
+        self.room_.release();
+    }
+  } ends{*this};
+  const epoch_guard region;
+  ends.is_put = true;
+  const task_queue::outcome outcome = queue_.push(filler, region);
+  if (outcome == task_queue::outcome::accepted) [[likely]]
+    return submission::accepted;
+  ends.is_put = false;
+  return refused(outcome == task_queue::outcome::closed ? submission::stopped : submission::no_memory);
+}
 
 // Tasks that are handed over.
 

@@ -20,6 +20,8 @@
 //   [c] a light fence and a load of word_, after a task was put into a deque <-> [d] the flag `sleeps`, a heavy fence,
 //   and a look at the deques. For tasks that are handed over, the mutex of these does the same [e]
 #include <cistern/allocators/fatal.hpp>
+#include <cistern/workers/detail/checked_task.hpp>
+#include <cistern/workers/detail/group_capture.hpp>
 #include <cistern/workers/detail/group_core.hpp>
 #include <cistern/workers/result.hpp>
 #include <cistern/workers/task_group.hpp>
@@ -109,9 +111,14 @@ group_core::extras& group_core::need_extras() {
 
 // Tasks that come.
 
-submission group_core::put_erased(erased_filler filler) { return put(filler); }
+submission group_core::put_erased(const erased_filler& filler) { return put(filler); }
 
-submission group_core::put_listed(erased_filler filler, worker* mine) {
+submission group_core::put_measured(const erased_filler& filler) {
+  constexpr const submit_options* as_the_pool_says = nullptr;
+  return put_boxed_in_group<checked_task>(*this, filler.site(), as_the_pool_says, std::optional(sync::now()), filler);
+}
+
+submission group_core::put_listed(const erased_filler& filler, worker* mine) {
   // From the pool's own tasks until it discards, from outside until it is stopped.
   if (mine != nullptr ? pool_.discards() : pool_.is_stopped()) return pool_.refused_by_group(submission::stopped);
   task_node* const node = pool_.make_node(filler);

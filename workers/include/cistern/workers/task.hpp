@@ -123,6 +123,15 @@ void check_task(const F& callable) {
     refuse_null_task();
 }
 
+template <class Last>
+const Last& last_of(const Last& last) noexcept {
+  return last;
+}
+template <class First, class... Rest>
+requires(sizeof...(Rest) != 0) const auto& last_of(const First&, const Rest&... rest) noexcept {
+  return last_of(rest...);
+}
+
 /// Brings a Capture, made of `args`, into a body, in two steps: what allocates comes first and leaves the arguments as
 /// they are. They are referred to until fill().
 template <class Capture, class... Args>
@@ -144,6 +153,8 @@ class task_filler {
   }
   task_filler(const task_filler&) = delete;
   task_filler& operator=(const task_filler&) = delete;
+
+  task_site site() const noexcept { return site_; }
 
   /// Once.
   const task_operations* fill(task_body& body) noexcept(is_nothrow) {
@@ -168,6 +179,27 @@ class task_filler {
   std::tuple<Args&&...> args_;
   const task_site site_;
   void* box_ = nullptr;
+};
+
+/// A task_filler of any type, to which it refers: so that what puts tasks in is made once, and not for each type of
+/// callable again. Filling is an indirect call.
+class erased_filler {
+ public:
+  static constexpr bool is_nothrow = false;
+
+  template <class Filler>
+  explicit erased_filler(Filler& filler) noexcept
+      : filler_(&filler),
+        fill_([](void* self, task_body& body) { return static_cast<Filler*>(self)->fill(body); }),
+        site_(filler.site()) {}
+
+  task_site site() const noexcept { return site_; }
+  const task_operations* fill(task_body& body) const { return fill_(filler_, body); }
+
+ private:
+  void* filler_;
+  const task_operations* (*fill_)(void*, task_body&);
+  task_site site_;
 };
 
 /// For a task as its user gave it.
@@ -225,7 +257,7 @@ class [[nodiscard]] alignas(16) task {
 
   /// Takes a filler's task in the place of none. Passes on what filling throws.
   template <class Filler>
-  void fill(Filler& filler) noexcept(Filler::is_nothrow) {
+  void fill(Filler&& filler) noexcept(std::remove_cvref_t<Filler>::is_nothrow) {
     operations_ = filler.fill(body_);
   }
   /// From a place in a queue; what is left there is no task any more.

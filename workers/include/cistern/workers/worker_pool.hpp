@@ -6,7 +6,6 @@
 #include <cistern/allocators/source_site.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/workers/detail/crew.hpp>
-#include <cistern/workers/detail/guarded_capture.hpp>
 #include <cistern/workers/result.hpp>
 #include <cistern/workers/task.hpp>
 #include <cistern/workers/worker_pool_options.hpp>
@@ -75,9 +74,9 @@ class CISTERN_EXPORT worker_pool {
   /// task.
   template <class F>
   [[nodiscard]] submission try_submit(F&& callable, const source_site& site = source_site::current()) {
-    return detail::no_memory_as_value([&] {
-      return with_filler<std::decay_t<F>>(
-          site, [&](auto& filler) { return crew_->try_put(filler); }, std::forward<F>(callable));
+    return no_memory_as_value([&] {
+      auto filler = detail::filler_for(std::forward<F>(callable), site);
+      return crew_->try_put(detail::erased_filler(filler));
     });
   }
 
@@ -86,7 +85,7 @@ class CISTERN_EXPORT worker_pool {
   [[nodiscard]] submission submit_until(sync::clock::time_point deadline, F&& callable,
                                         const source_site& site = source_site::current()) {
     const submit_options how{.when_full = overflow::wait, .deadline = deadline};
-    return detail::no_memory_as_value([&] { return offer(&how, std::forward<F>(callable), site); });
+    return no_memory_as_value([&] { return offer(&how, std::forward<F>(callable), site); });
   }
   template <class F>
   [[nodiscard]] submission submit_for(std::chrono::nanoseconds time, F&& callable,
@@ -125,13 +124,11 @@ class CISTERN_EXPORT worker_pool {
     detail::check_task(callable);
     auto block = state_task::allocate();
     detail::result_state<R>* made = nullptr;
-    using capture = detail::result_capture<R>;
+    using block_type = typename state_task::block;
     constexpr state_task* of = nullptr;
-    const auto put = [&](auto& filler) { return crew_->put(filler, &how); };
-    const submission what =
-        detail::is_guarded(how)
-            ? with_filler<detail::guarded_capture<capture>>(site, put, how, of, block, made, std::forward<F>(callable))
-            : with_filler<capture>(site, put, of, block, made, std::forward<F>(callable));
+    detail::task_filler<detail::result_capture<R>, state_task* const&, block_type&, detail::result_state<R>*&, F> filler(
+        site, of, block, made, std::forward<F>(callable));
+    const submission what = crew_->put(detail::erased_filler(filler), &how);
     result<R> got;
     if (made != nullptr) got = result<R>(*made, {crew_, crew_->spin()});
     sure(what);
@@ -189,23 +186,16 @@ class CISTERN_EXPORT worker_pool {
  private:
   template <class F>
   submission offer(const submit_options* how, F&& callable, const source_site& site) {
-    const auto put = [&](auto& filler) { return crew_->put(filler, how); };
-    if (how != nullptr && detail::is_guarded(*how)) [[unlikely]]
-      return with_filler<detail::guarded_capture<std::decay_t<F>>>(site, put, *how, std::forward<F>(callable));
-    return with_filler<std::decay_t<F>>(site, put, std::forward<F>(callable));
+    auto filler = detail::filler_for(std::forward<F>(callable), site);
+    return crew_->put(detail::erased_filler(filler), how);
   }
-  /// Puts a task with this capture, made of `args`, of which the last one is the callable.
-  template <class Capture, class Put, class... Args>
-  submission with_filler(const source_site& site, Put&& put, Args&&... args) {
-    detail::check_task(detail::last_of(args...));
-    if (crew_->measures()) [[unlikely]] {
-      const auto now = sync::now();  // referred to until the filler has filled
-      detail::task_filler<detail::timed_capture<Capture>, const sync::clock::time_point&, Args...> filler(
-          site, now, std::forward<Args>(args)...);
-      return put(filler);
+  template <class Call>
+  static submission no_memory_as_value(Call&& call) {
+    try {
+      return call();
+    } catch (const std::bad_alloc&) {
+      return submission::no_memory;
     }
-    detail::task_filler<Capture, Args...> filler(site, std::forward<Args>(args)...);
-    return put(filler);
   }
   void sure(submission what) const {
     if (!accepted(what)) [[unlikely]]

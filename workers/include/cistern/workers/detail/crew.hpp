@@ -70,54 +70,11 @@ class CISTERN_EXPORT crew final : private ager {
 
   /// For a task that needs none of the pool's ways with a full queue: into the worker's own deque from within, into the
   /// shared queue from outside. Never blocks, but for a mutex now and then.
-  template <class Filler>
-  submission try_put(Filler& filler) {
-    if (worker* const mine = own_worker()) return put_inside(*mine, filler);
-    if (is_bounded_ && !room_.try_acquire())
-      return refused(orders() >= order::drain ? submission::stopped : submission::full);
-    return put_outside(filler);
-  }
-
-  /// With the pool's or the submission's ways, which may be to wait. run_here() runs it on this thread.
-  template <class Filler>
-  submission put(Filler& filler, const submit_options* how) {
-    if (how != nullptr && how->stop.stop_requested()) [[unlikely]]
-      return refused(submission::cancelled);
-    if (worker* const mine = own_worker()) return put_inside(*mine, filler);
-    if (is_bounded_ && !room_.try_acquire()) [[unlikely]] {
-      const submission room = wait_for_room(how);
-      if (room == submission::ran_here) {
-        task here;
-        here.fill(filler);
-        run_as_guest(here);
-        return room;
-      }
-      if (room != submission::accepted) return room;
-    }
-    return put_outside(filler);
-  }
-
-  /// With room in the queue.
-  template <class Filler>
-  submission put_outside(Filler& filler) {
-    struct ending {
-      crew& self;
-      bool is_put = false;  // a task, or an empty one, has the room
-      ~ending() {
-        if (is_put)
-          self.notify();
-        else if (self.is_bounded_)
-          self.room_.release();
-      }
-    } ends{*this};
-    const epoch_guard region;
-    ends.is_put = true;
-    const task_queue::outcome outcome = queue_.push(filler, region);
-    if (outcome == task_queue::outcome::accepted) [[likely]]
-      return submission::accepted;
-    ends.is_put = false;
-    return refused(outcome == task_queue::outcome::closed ? submission::stopped : submission::no_memory);
-  }
+  /// Throws std::bad_alloc where times are measured.
+  submission try_put(const erased_filler& filler);
+  /// With the pool's ways or the submission's, which may be to wait, or to run it on this thread. Throws std::bad_alloc
+  /// also where something is to be looked at when the task's turn comes.
+  submission put(const erased_filler& filler, const submit_options* how);
 
   /// The worker's own deque: never full. What runs meanwhile may go on submitting until the pool discards.
   template <class Filler>
@@ -246,6 +203,10 @@ class CISTERN_EXPORT crew final : private ager {
   struct checked_tag {};
   crew(const worker_pool_options& options, checked_tag);
 
+  template <class Put>
+  submission put_checked(const erased_filler& filler, const submit_options* how, Put&& put);
+  submission put_as_it_is(const erased_filler& filler, const submit_options* how);
+  submission put_outside(const erased_filler& filler);
   submission refused(submission why) noexcept;
   submission wait_for_room(const submit_options* how);
   bool spin_for_room(sync::clock::time_point deadline) noexcept;

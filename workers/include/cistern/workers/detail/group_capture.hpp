@@ -3,7 +3,6 @@
 
 #include <cistern/allocators/sync.hpp>
 #include <cistern/workers/detail/group_core.hpp>
-#include <cistern/workers/detail/guarded_capture.hpp>
 #include <cistern/workers/detail/result_state.hpp>
 #include <cistern/workers/detail/task_memory.hpp>
 #include <cistern/workers/task.hpp>
@@ -146,7 +145,7 @@ class result_callable {
 
 /// Puts a task of a group with a callable that does not fit into a task, made of `args`.
 template <class F, class... Args>
-submission put_boxed_in_group(group_core& group, const source_site& site, Args&&... args) {
+submission put_boxed_in_group(group_core& group, task_site site, Args&&... args) {
   using boxed = boxed_callable<F>;
   auto block = boxed::allocate();
   task_filler<group_capture<boxed>, group_core&, typename boxed::block&, Args...> filler(site, group, block,
@@ -158,8 +157,10 @@ submission put_boxed_in_group(group_core& group, const source_site& site, Args&&
 template <class F, class... Args>
 submission put_in_group(group_core& group, const source_site& site, Args&&... args) {
   check_task(last_of(args...));
-  if (group.pool().measures()) [[unlikely]]
-    return put_boxed_in_group<timed_capture<F>>(group, site, sync::now(), std::forward<Args>(args)...);
+  if (group.pool().measures()) [[unlikely]] {
+    task_filler<F, Args...> filler(site, std::forward<Args>(args)...);
+    return group.put_measured(erased_filler(filler));
+  }
   if constexpr (fits_in_task<group_capture<F>> && std::is_nothrow_move_constructible_v<F>) {
     task_filler<group_capture<F>, group_core&, Args...> filler(site, group, std::forward<Args>(args)...);
     return group.put(filler);

@@ -21,22 +21,6 @@
 
 namespace cistern::inline v0::detail {
 
-/// A task_filler of any type, where an indirect call does not matter: so that little code is made for each task's type.
-class erased_filler {
- public:
-  static constexpr bool is_nothrow = false;
-
-  template <class Filler>
-  explicit erased_filler(Filler& filler) noexcept
-      : filler_(&filler), fill_([](void* self, task_body& body) { return static_cast<Filler*>(self)->fill(body); }) {}
-
-  const task_operations* fill(task_body& body) { return fill_(filler_, body); }
-
- private:
-  void* const filler_;
-  const task_operations* (*const fill_)(void*, task_body&);
-};
-
 /// What a task_group consists of: how many of its tasks have not ended, what became of those that have, and who waits.
 /// See task_group.cpp.
 class CISTERN_EXPORT group_core {
@@ -76,7 +60,9 @@ class CISTERN_EXPORT group_core {
     return what;
   }
 
-  submission put_erased(erased_filler filler);
+  submission put_erased(const erased_filler& filler);
+  /// For a task of which the group's capture is still to be made, where times are measured. Throws std::bad_alloc.
+  submission put_measured(const erased_filler& filler);
 
   void begin_one() noexcept { word_.fetch_add(one, std::memory_order_relaxed); }
 
@@ -172,7 +158,7 @@ class CISTERN_EXPORT group_core {
     void operator()() const noexcept { group.cancel(); }
   };
 
-  submission put_listed(erased_filler filler, worker* mine);
+  submission put_listed(const erased_filler& filler, worker* mine);
   void list(task_node* node) noexcept;
   void release_next() noexcept;
 

@@ -64,7 +64,7 @@ class CISTERN_EXPORT task_queue {
       cell& place = last->cells[ticket & index_mask];
       if (place.flag.load(std::memory_order_acquire) != empty) [[unlikely]]  // [e] pairs with [f]
         wait_until_empty(place);
-      if constexpr (Filler::is_nothrow)
+      if constexpr (std::remove_cvref_t<Filler>::is_nothrow)
         place.flag.store(flag_of(filler.fill(place.body), ticket), std::memory_order_release);  // [a] pairs with [b]
       else
         fill_or_leave_hollow(filler, place, ticket);
