@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # check.sh <way> <source> <build of cistern> <work> [<default backend>]: builds and runs the consumer project in one of the
-# three ways; by add_subdirectory with a default backend.
+# three ways; by add_subdirectory as shared libraries, with a default backend.
 set -euo pipefail
 way=$1 source=$2 build=$3 work=$4 default_backend=${5:-system}
 here=$source/tests/consumers
@@ -51,7 +51,7 @@ case $way in
     ;;
   add_subdirectory)
     cmake -S "$here/add_subdirectory" -B "$work/out" -G Ninja -DCISTERN_SOURCE="$source" \
-      -DCISTERN_DEFAULT_BACKEND="$default_backend" >"$work/configure.log"
+      -DBUILD_SHARED_LIBS=ON -DCISTERN_DEFAULT_BACKEND="$default_backend" >"$work/configure.log"
     cmake --build "$work/out" >"$work/build.log" || { cat "$work/build.log"; exit 1; }
     "$work/out/consumer"
     ;;
