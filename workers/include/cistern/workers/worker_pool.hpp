@@ -126,8 +126,8 @@ class CISTERN_EXPORT worker_pool {
     detail::result_state<R>* made = nullptr;
     using block_type = typename state_task::block;
     constexpr state_task* of = nullptr;
-    detail::task_filler<detail::result_capture<R>, state_task* const&, block_type&, detail::result_state<R>*&, F> filler(
-        site, of, block, made, std::forward<F>(callable));
+    detail::task_filler<detail::result_capture<R>, state_task* const&, block_type&, detail::result_state<R>*&, F>
+        filler(site, of, block, made, std::forward<F>(callable));
     const submission what = crew_->put(detail::erased_filler(filler), &how);
     result<R> got;
     if (made != nullptr) got = result<R>(*made, {crew_, crew_->spin()});
