@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -20,6 +21,7 @@
 namespace {
 
 using cistern::group_status;
+using cistern::sub_pool;
 using cistern::task_group;
 using cistern::worker_pool;
 using cistern::worker_tests::gate;
@@ -131,6 +133,56 @@ TEST(sub_pool, may_be_made_by_a_task_that_ends_before_it) {
   group.run([&] { part = std::make_unique<cistern::sub_pool>(pool, 1); });
   group.wait();
   EXPECT_EQ(part->submit_result([] { return 3; }).get(), 3);
+}
+
+TEST(sub_pool, keeps_to_its_share_where_a_worker_waits_for_a_result) {
+  worker_pool pool({.max_workers = 2, .spawn = 2});
+  sub_pool part(pool, 1);
+  gate first;
+  std::atomic<bool> is_inside{false}, overlapped{false};
+  part.submit([&] {
+    is_inside = true;
+    first.pass();
+    is_inside = false;
+  });
+  first.until_there_are(1);
+  auto second = part.submit_result([&] {
+    overlapped = is_inside.load();
+    return 2;
+  });
+  gate waits;
+  waits.open();
+  auto waiter = pool.submit_result([&] {
+    waits.pass();
+    EXPECT_FALSE(second.wait_for(std::chrono::milliseconds(2)));
+    return second.get();
+  });
+  waits.until_there_are(1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  first.open();
+  EXPECT_EQ(waiter.get(), 2);
+  EXPECT_FALSE(overlapped);
+}
+
+TEST(sub_pool, has_a_worker_that_waits_for_a_result_run_what_is_before_it) {
+  worker_pool pool({.max_workers = 1, .spawn = 1});
+  std::vector<int> order;
+  pool.submit_wait([&] {
+    sub_pool part(pool, 1);
+    for (int i = 0; i < 3; ++i) part.submit([&order, i] { order.push_back(i); });
+    part.submit_result([&] { order.push_back(3); }).get();
+  });
+  EXPECT_EQ(order, (std::vector{0, 1, 2, 3}));
+}
+
+TEST(sub_pool, counts_what_waits_for_its_turn) {
+  worker_pool pool({.max_workers = 1, .spawn = 0});
+  pool.pause();
+  sub_pool part(pool, 1);
+  for (int i = 0; i < 3; ++i) part.submit([] {});
+  EXPECT_EQ(pool.statistics().nested, 3u);
+  cistern::worker_tests::expect_balance(pool.statistics());
+  pool.resume();
 }
 
 }  // namespace

@@ -212,4 +212,15 @@ TEST(task_batch, that_is_destroyed_early_does_not_begin_the_rest) {
   EXPECT_EQ(calls, 0);
 }
 
+TEST(task_batch, hands_an_item_out_when_its_callable_is_destroyed) {
+  worker_pool pool({.max_workers = 2, .spawn = 2});
+  for (int round = 0; round < 200; ++round) {
+    task_batch<int> batch(pool);
+    const auto held = std::make_shared<int>(round);
+    batch.run([held] { return *held; });
+    EXPECT_EQ(batch.next()->get(), round);
+    EXPECT_EQ(held.use_count(), 1);
+  }
+}
+
 }  // namespace

@@ -474,4 +474,17 @@ TEST(task_group_death, ends_the_program_when_a_task_leaves_a_group_of_its_own_be
   EXPECT_DEATH(run_a_task_that_leaves_a_group_behind(), "ends before a group that it has made");
 }
 
+TEST(task_group_wait, does_not_call_a_task_of_a_cancelled_group_for_its_result) {
+  worker_pool pool({.max_workers = 1, .spawn = 1});
+  bool called = false;
+  pool.submit_wait([&] {
+    task_group group(pool);
+    auto result = group.run_result([&] { called = true; });
+    group.cancel();
+    EXPECT_THROW(result.get(), cistern::task_cancelled);
+    EXPECT_EQ(group.wait(), group_status::cancelled);
+  });
+  EXPECT_FALSE(called);
+}
+
 }  // namespace

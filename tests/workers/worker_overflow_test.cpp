@@ -268,6 +268,44 @@ TEST(worker_overflow, refuses_to_drop_the_oldest_where_nothing_waits) {
   EXPECT_THROW(pool.submit({.when_full = overflow::drop_oldest}, [] {}), std::invalid_argument);
 }
 
+TEST(worker_overflow, waits_no_longer_than_the_task_may_be_started) {
+  worker_pool pool(bounded(1, 1));
+  std::atomic<int> sum{0};
+  const busy_worker busy(pool);
+  pool.submit([] {});
+  parcel late(sum);
+  EXPECT_EQ(why_refused([&] { pool.submit_before(deadline_after(1ms), std::move(late)); }), submission::timed_out);
+  EXPECT_EQ(why_refused([&] {
+              pool.submit({.when_full = overflow::run_here, .start_before = deadline_after(-1h)}, std::move(late));
+            }),
+            submission::timed_out);
+  EXPECT_NE(late.content, nullptr);
+  EXPECT_EQ(pool.statistics().rejected, 2u);
+  EXPECT_EQ(pool.statistics().ran_here, 0u);
+}
+
+TEST(worker_overflow, is_not_reached_by_a_callable_that_cannot_be_copied) {
+  struct unwilling {
+    unwilling() = default;
+    unwilling(const unwilling&) { throw std::runtime_error("not now"); }
+    void operator()() const {}
+  };
+  const unwilling callable;
+  worker_pool pool(bounded(1, 1, overflow::drop_oldest));
+  const busy_worker busy(pool);
+  pool.submit([] {});
+  const auto before = pool.statistics();
+  EXPECT_THROW(pool.submit(callable), std::runtime_error);
+  EXPECT_THROW(static_cast<void>(pool.try_submit(callable)), std::runtime_error);
+  EXPECT_THROW(static_cast<void>(pool.submit_result(callable)), std::runtime_error);
+  EXPECT_THROW(pool.submit({.when_full = overflow::run_here}, callable), std::runtime_error);
+  EXPECT_THROW(pool.submit({.start_before = deadline_after(1h)}, callable), std::runtime_error);
+  const auto after = pool.statistics();
+  EXPECT_EQ(after.submitted, before.submitted);
+  EXPECT_EQ(after.dropped + after.ran_here + after.rejected, 0u);
+  EXPECT_EQ(after.queued, 1u);
+}
+
 TEST(worker_overflow, has_the_same_room_after_everything_that_may_go_wrong) {
   worker_pool pool(bounded(1, 3, overflow::reject));
   struct unwilling {

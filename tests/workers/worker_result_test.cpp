@@ -250,4 +250,26 @@ TEST(result, is_had_by_many_at_once) {
   expect_balance(pool.statistics());
 }
 
+TEST(result, that_is_cancelled_is_over_when_its_callable_is_destroyed) {
+  struct last_look {
+    result<void>** own;
+    bool* was_over;
+    last_look(result<void>** of, bool* into) : own(of), was_over(into) {}
+    last_look(last_look&& other) noexcept : own(std::exchange(other.own, nullptr)), was_over(other.was_over) {}
+    ~last_look() {
+      if (own != nullptr) *was_over = (*own)->ready();
+    }
+    void operator()() const {}
+  };
+  worker_pool pool(workers(1));
+  const busy_worker busy(pool);
+  result<void>* own = nullptr;
+  bool was_over = true;
+  result<void> cancelled = pool.submit_result(last_look(&own, &was_over));
+  own = &cancelled;
+  EXPECT_TRUE(cancelled.cancel());
+  EXPECT_FALSE(was_over);
+  EXPECT_TRUE(cancelled.ready());
+}
+
 }  // namespace

@@ -81,6 +81,33 @@ TEST(worker_stop, discards_what_is_queued_and_requests_a_stop_of_what_runs) {
   expect_balance(pool.statistics());
 }
 
+TEST(worker_stop, discards_what_is_queued_when_it_is_only_requested) {
+  worker_pool pool(workers(1));
+  gate held;
+  pool.submit([&] {
+    held.pass();
+    pool.request_stop(true);
+  });
+  held.until_there_are(1);
+  auto queued = pool.submit_result([] {});
+  held.open();
+  EXPECT_THROW(queued.get(), cistern::task_cancelled);  // though nobody calls stop()
+  until([&] { return pool.statistics().workers == 0; });
+  EXPECT_EQ(pool.statistics().discarded, 1u);
+  pool.stop();
+  expect_balance(pool.statistics());
+}
+
+TEST(worker_stop, discards_what_is_queued_when_it_is_requested_and_no_worker_is_left) {
+  worker_pool pool(workers(1));
+  pool.pause();
+  auto queued = pool.submit_result([] {});
+  pool.request_stop(true);
+  EXPECT_THROW(queued.get(), cistern::task_cancelled);
+  pool.stop();
+  expect_balance(pool.statistics());
+}
+
 TEST(worker_stop, discards_all_that_a_pause_has_kept) {
   worker_pool pool(workers(2));
   std::atomic<int> ran{0};

@@ -2,6 +2,7 @@
 //
 // The ways into a worker_pool. See worker_overflow_test.cpp for a full one.
 #include "worker_things.hpp"
+#include <cistern/workers/this_worker.hpp>
 #include <cistern/workers/worker_pool.hpp>
 
 #include <atomic>
@@ -213,6 +214,17 @@ TEST(worker_submission, says_how_many_of_a_bulk_were_accepted) {
   worker_pool pool(bounded(1, 5, overflow::reject));
   const busy_worker busy(pool);
   EXPECT_EQ(pool.submit_bulk(9, [](std::size_t) { return [] {}; }), 5u);
+}
+
+TEST(this_worker, names_the_pool_whose_task_it_runs) {
+  worker_pool pool(bounded(1, 1, cistern::overflow::run_here));
+  EXPECT_EQ(cistern::this_worker::pool(), nullptr);
+  EXPECT_EQ(pool.submit_wait([] { return cistern::this_worker::pool(); }), &pool);
+  const busy_worker busy(pool);
+  pool.submit([] {});
+  worker_pool* seen = nullptr;
+  pool.submit([&] { seen = cistern::this_worker::pool(); });  // here
+  EXPECT_EQ(seen, &pool);
 }
 
 }  // namespace

@@ -351,6 +351,7 @@ bool crew::obey(worker& mine) noexcept {
         discarded_.fetch_add(1, std::memory_order_relaxed);
         free_node(node);
       }
+      discard_queued();  // somebody may wait for a result of what lies there, and be the one who would call stop()
       return false;
     }
     if (draining_) return true;  // since a moment ago

@@ -63,10 +63,11 @@ std::pmr::memory_resource& pages() {
 
 }  // namespace
 
-crew::crew(const worker_pool_options& given) : crew(checked(given), checked_tag{}) {}
+crew::crew(const worker_pool_options& given, worker_pool* of) : crew(checked(given), of, checked_tag{}) {}
 
-crew::crew(const worker_pool_options& options, checked_tag)
-    : memory_(task_memory()),
+crew::crew(const worker_pool_options& options, worker_pool* of, checked_tag)
+    : owner_(of),
+      memory_(task_memory()),
       is_bounded_(options.queue_bound != options.unbounded),
       is_direct_(options.queue_bound == 0),
       light_(asymmetric_fence::light_is_light()),
@@ -237,6 +238,7 @@ void crew::resize(std::size_t min_workers, std::size_t max_workers) {
 
 void crew::request_stop(bool discard) noexcept {
   std::stop_source told(std::nostopstate);
+  bool nobody_discards = false;
   {
     const std::scoped_lock lock(mutex_);
     if (paused_) end_pause();
@@ -251,9 +253,11 @@ void crew::request_stop(bool discard) noexcept {
     set_orders();
     static_cast<void>(set_startable());
     rouse_all();
+    nobody_discards = discarding_ && threads_ == 0;
   }
   room_.wake_all();
   told.request_stop();
+  if (nobody_discards) discard_queued();
 }
 
 stop_report crew::stop(bool discard, sync::clock::time_point deadline) {

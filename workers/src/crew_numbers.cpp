@@ -63,7 +63,7 @@ void crew::refuse(submission why) const {
       message += "had no room for the task in time";
       break;
     case submission::cancelled:
-      message += "had no room for the task before its stop was requested";
+      message += "did not take the task before its stop was requested";
       break;
     default:
       message +=
@@ -124,7 +124,7 @@ worker_pool_statistics crew::statistics() const {
     }
     const std::uint64_t not_completed = numbers.failed + numbers.cancelled + numbers.expired;
     numbers.completed = std::max(finished, not_completed) - not_completed;
-    numbers.nested += handed_over_.load(std::memory_order_relaxed);
+    numbers.nested += handed_over_.load(std::memory_order_relaxed) + held_.load(std::memory_order_relaxed);
   }
   numbers.waiting = room_.waiting();
   const auto read = [](const sync::atomic<std::uint64_t>& counter) { return counter.load(std::memory_order_relaxed); };

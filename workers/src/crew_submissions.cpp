@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How tasks come into a crew from outside, what happens when there is no room for them, and those that are handed over.
-// Those from within are put inline. See crew.cpp for its invariants.
+// How tasks come into a crew, what happens when there is no room for them, and those that are handed over. Only what
+// groups put into their workers' deques is put inline. See crew.cpp for its invariants.
 #include <cistern/allocators/deadline.hpp>
 #include <cistern/workers/detail/checked_task.hpp>
 #include <cistern/workers/detail/crew.hpp>
@@ -16,6 +16,8 @@
 namespace cistern::inline v0::detail {
 
 submission crew::try_put(const erased_filler& filler) {
+  if (filler.copies_late()) [[unlikely]]
+    return put_copy(filler, [this](const erased_filler& made) { return try_put(made); });
   const auto put = [this](const erased_filler& what) {
     if (worker* const mine = own_worker()) return put_inside(*mine, what);
     if (is_bounded_ && !room_.try_acquire())
@@ -28,9 +30,20 @@ submission crew::try_put(const erased_filler& filler) {
 }
 
 submission crew::put(const erased_filler& filler, const submit_options* how) {
+  if (filler.copies_late()) [[unlikely]]
+    return put_copy(filler, [&](const erased_filler& made) { return put(made, how); });
   if (measures_ || checked_task::is_needed_for(how)) [[unlikely]]
     return put_checked(filler, how, [&](const erased_filler& checked) { return put_as_it_is(checked, how); });
   return put_as_it_is(filler, how);
+}
+
+// A copy that may throw, or take its time, or a lock, is made before the task has room and a cell.
+template <class Put>
+submission crew::put_copy(const erased_filler& filler, Put&& put) {
+  task copy;
+  copy.fill(filler);
+  task_giver gives(copy);
+  return put(erased_filler(gives));
 }
 
 template <class Put>
@@ -48,6 +61,9 @@ submission crew::put_as_it_is(const erased_filler& filler, const submit_options*
   if (is_bounded_ && !room_.try_acquire()) [[unlikely]] {
     const submission room = wait_for_room(how);
     if (room == submission::ran_here) {
+      if (how != nullptr && how->start_before != sync::clock::time_point::max() && sync::now() > how->start_before)
+        return refused(submission::timed_out);
+      ran_here_.fetch_add(1, std::memory_order_relaxed);
       task here;
       here.fill(filler);
       run_as_guest(here);
@@ -138,10 +154,7 @@ submission crew::wait_for_room(const submit_options* how) {
   if (way == overflow::drop_oldest && is_direct_)
     throw std::invalid_argument("submit_options: when_full is drop_oldest for a pool with a queue_bound of 0");
   if (way == overflow::reject) return refused(submission::full);
-  if (way == overflow::run_here) {
-    ran_here_.fetch_add(1, std::memory_order_relaxed);
-    return submission::ran_here;
-  }
+  if (way == overflow::run_here) return submission::ran_here;
   if (way == overflow::drop_oldest) {
     while (!room_.try_acquire()) {
       if (orders() >= order::drain) return refused(submission::stopped);
@@ -151,6 +164,7 @@ submission crew::wait_for_room(const submit_options* how) {
   }
   auto deadline = how != nullptr ? how->deadline : sync::clock::time_point::max();
   if (deadline == sync::clock::time_point::max()) deadline = deadline_after(max_wait_);
+  if (how != nullptr) deadline = std::min(deadline, how->start_before);  // later there is nothing to wait for
   // Room comes in less time than a sleep takes, as a rule, where tasks are short.
   if (spin_.count() > 0 && spin_for_room(deadline)) return submission::accepted;
   const std::stop_token stop = how != nullptr ? how->stop : std::stop_token{};

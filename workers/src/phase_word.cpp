@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Orders: [a] acq_rel of a change <-> [b] acquire of who sees it, in now(), move() and wait(): what came before it.
+// Orders:
+//   [a] acq_rel of a change <-> [b] acquire of who sees it, in now(), move() and wait(): what came before it
+//   [c] acq_rel of who lets go first <-> that, or an acquire, of who does so last: what the first one did with the
+//   thing
 #include <cistern/workers/detail/phase_word.hpp>
 
 #include <algorithm>
@@ -16,13 +19,13 @@ bool phase_word_core::wait(sync::clock::time_point deadline, std::chrono::nanose
     }
   }
   std::uint32_t seen = word_.load(std::memory_order_acquire);  // [b] pairs with [a]
-  while ((seen & ~waited) <= last_open) {
+  while ((seen & phases) <= last_open) {
     if ((seen & waited) == 0 &&
         !word_.compare_exchange_weak(seen, seen | waited, std::memory_order_relaxed, std::memory_order_relaxed))
       continue;
     const bool in_time = sync::park_until(word_, seen | waited, deadline);
     seen = word_.load(std::memory_order_acquire);  // [b] pairs with [a]
-    if (!in_time) return (seen & ~waited) > last_open;
+    if (!in_time) return (seen & phases) > last_open;
   }
   return true;
 }

@@ -7,8 +7,8 @@
 // without running it; queued -> given_up and running -> left, by the caller at its deadline or by who requests the
 // stop of its token. Each is one compare-and-swap, so one of them has its way.
 //
-// Orders: the value, the exception and the seat are published by the phase (phase_word).
-//   [c] acq_rel by each of the two holders of a call <-> [c]: the last one sees what the other one did
+// Orders: the value, the exception and the seat are published by the phase, and so is what either holder of a call did
+// to the one who destroys it (phase_word).
 //   [d] acquire of a block of seats <-> [e] release by who made it, who starts the threads that use it afterwards
 //   [f] acquire of turns_ <-> [g] release by who has changed what somebody waits for
 //

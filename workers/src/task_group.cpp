@@ -120,9 +120,9 @@ submission group_core::put_measured(const erased_filler& filler) {
 
 submission group_core::put_listed(const erased_filler& filler, worker* mine) {
   // From the pool's own tasks until it discards, from outside until it is stopped.
-  if (mine != nullptr ? pool_.discards() : pool_.is_stopped()) return pool_.refused_by_group(submission::stopped);
+  if (mine != nullptr ? pool_.discards() : pool_.is_stopped()) return pool_.refused_with(submission::stopped);
   task_node* const node = pool_.make_node(filler);
-  if (node == nullptr) return pool_.refused_by_group(submission::no_memory);
+  if (node == nullptr) return pool_.refused_with(submission::no_memory);
   pool_.count_group_submission(mine);
   list(node);
   return submission::accepted;
@@ -135,6 +135,7 @@ void group_core::list(task_node* node) noexcept {
       node->next = nullptr;
       (extras_->first_held != nullptr ? extras_->last_held->next : extras_->first_held) = node;
       extras_->last_held = node;
+      pool_.count_held(true);
       return;
     }
     ++extras_->released;
@@ -153,6 +154,7 @@ void group_core::release_next() noexcept {
       return;
     }
     extras_->first_held = next->next;
+    pool_.count_held(false);
   }
   pool_.hand_over(next);
 }

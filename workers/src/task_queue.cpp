@@ -21,6 +21,7 @@
 //   [f] release of an emptied cell <-> [e] acquire in push(): the consumer has done with the body
 #include <cistern/allocators/epoch_domain.hpp>
 #include <cistern/workers/detail/task_queue.hpp>
+#include <cistern/workers/detail/worker.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -33,8 +34,10 @@
 
 namespace cistern::inline v0::detail {
 
-const task_operations task_queue::hollow{
-    .run = [](void*) {}, .drop = [](void*) noexcept {}, .move = nullptr, .is_of_group = false};
+const task_operations task_queue::hollow{.run = [](void*) { end_running_task(task_end::cancelled); },
+                                         .drop = [](void*) noexcept {},
+                                         .move = nullptr,
+                                         .is_of_group = false};
 
 namespace {
 

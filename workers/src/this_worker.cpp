@@ -20,6 +20,12 @@ std::optional<std::size_t> index() noexcept {
   return mine != nullptr ? std::optional(mine->index) : std::nullopt;
 }
 
+worker_pool* pool() noexcept {
+  const detail::work_place& here = detail::place();
+  if (here.own != nullptr) return here.own->pool.pool();
+  return here.guest_of != nullptr ? here.guest_of->pool() : nullptr;
+}
+
 bool is_of(const worker_pool& pool) noexcept { return detail::runs_for(&pool.core()); }
 
 std::stop_token stop_token() {

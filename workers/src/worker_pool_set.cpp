@@ -39,7 +39,7 @@ worker_pool_set::~worker_pool_set() {
 }
 
 worker_pool& worker_pool_set::next() noexcept {
-  if (detail::place().own != nullptr) {
+  if (detail::place().thread != nullptr) {
     for (const auto& pool : pools_) {
       if (this_worker::is_of(*pool)) return *pool;
     }

@@ -57,13 +57,9 @@ struct queue_memory {
   double before, queued, drained;  // bytes of the whole process
 };
 
-/// A million tasks with captures of 48 bytes, which queue behind one that does not end, then run; and three seconds.
+/// Tasks with captures of 48 bytes, which queue behind one that does not end, then run; and maybe three seconds.
 template <class Pool>
-queue_memory memory_of_queue(case_options options, bool waits) {
-  options.workers = 1;
-  const std::size_t tasks = options.scaled(1'000'000);
-  Pool pool(options);
-  warm_up(pool);
+queue_memory memory_of_queue(Pool& pool, const case_options& options, std::size_t tasks, bool waits) {
   const std::uint64_t before = task_counts::total();
   worker_gate gate(pool);
   queue_memory result{.before = static_cast<double>(rss_bytes()), .queued = 0, .drained = 0};
@@ -78,16 +74,28 @@ queue_memory memory_of_queue(case_options options, bool waits) {
   return result;
 }
 
+/// Of a million tasks, each.
 template <class Pool>
-double queued_bytes(const case_options& options) {
-  const queue_memory memory = memory_of_queue<Pool>(options, false);
-  return (memory.queued - memory.before) / static_cast<double>(options.scaled(1'000'000));
+double queued_bytes(const case_options& given) {
+  case_options options = given;
+  options.workers = 1;
+  Pool pool(options);
+  warm_up(pool);
+  const std::size_t tasks = options.scaled(1'000'000);
+  const queue_memory memory = memory_of_queue(pool, options, tasks, false);
+  return (memory.queued - memory.before) / static_cast<double>(tasks);
 }
 
-/// What the process has after the queue, over what it had before.
+/// What the process has after a queue of a million tasks, over what it had before. It has had a queue of some thousands
+/// before that: so all the program has been read in that this takes, whose pages (half a megabyte of four) count too.
 template <class Pool>
-double drained_rss(const case_options& options) {
-  const queue_memory memory = memory_of_queue<Pool>(options, true);
+double drained_rss(const case_options& given) {
+  case_options options = given;
+  options.workers = 1;
+  Pool pool(options);
+  warm_up(pool);
+  memory_of_queue(pool, options, options.scaled(5'000), true);
+  const queue_memory memory = memory_of_queue(pool, options, options.scaled(1'000'000), true);
   return memory.drained / memory.before;
 }
 

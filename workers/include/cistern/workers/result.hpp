@@ -28,7 +28,8 @@ class CISTERN_EXPORT task_cancelled : public std::runtime_error {
 ///
 /// A worker that waits for a task of its own pool runs that task itself if nobody has begun it, and no other one. So
 /// tasks that wait for tasks need no second worker, and no lock of the waiting task is in the way of a foreign one.
-/// It does so whatever the submission's start_before and stop say: who waits wants the result.
+/// It does so whatever the submission's start_before and stop say: who waits wants the result. Where the task is of a
+/// group with a max_concurrency, the worker runs what is before it in that group, and then it in its turn.
 ///
 /// Threads: one at a time. Lifetime: may outlive the pool. Happens-before: the task before the return of wait() and
 /// get(), and before ready() is true. Cost: perf/workers/worker_pool_bench.cpp. Example:
@@ -59,7 +60,8 @@ class [[nodiscard]] result {
   /// False when it has not ended by then. A worker that runs the task itself does so to its end.
   bool wait_until(sync::clock::time_point deadline) const {
     detail::result_state<T>& own = state();
-    return ready() || (detail::runs_for(wait_.pool) && detail::run_nested(own)) || own.wait(deadline, wait_.spin);
+    return ready() || (detail::runs_for(wait_.pool) && detail::run_nested(own, wait_, deadline)) ||
+           own.wait(deadline, wait_.spin);
   }
   bool wait_for(std::chrono::nanoseconds time) const { return wait_until(deadline_after(time)); }
 

@@ -20,7 +20,8 @@ namespace cistern::inline v0 {
 /// pond's subpools. It is a task_group that lives long: use that where the tasks belong together.
 ///
 /// Tasks that must wait are in a list of its own, without a bound. Exceptions go to the pool's handler. A task that
-/// waits for others of the same sub_pool may wait for ever, but for a result: that it runs itself.
+/// waits for others of the same sub_pool may wait for ever, but for a result: that it runs itself. A worker that waits
+/// for a result in another task runs what is before it in the sub_pool, as far as max_concurrency lets it.
 ///
 /// Threads: all functions from any. Lifetime: the pool outlives it; the destructor waits for all its tasks, and helps.
 /// Failure: as task_group. Cost: two locks more than a task of the pool. Example:

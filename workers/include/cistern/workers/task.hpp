@@ -141,6 +141,9 @@ class task_filler {
   static constexpr bool is_inline = fits_in_task<Capture>;
   /// Filling cannot throw: neither does the capture's constructor.
   static constexpr bool is_nothrow = std::is_nothrow_constructible_v<Capture, Args...>;
+  /// Filling copies what the user has given, by code that may throw.
+  static constexpr bool copies_late =
+      !is_nothrow && std::is_lvalue_reference_v<std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>>;
 
   /// Throws std::bad_alloc.
   explicit task_filler(task_site site, Args&&... args) : args_(std::forward<Args>(args)...), site_(site) {
@@ -191,15 +194,18 @@ class erased_filler {
   explicit erased_filler(Filler& filler) noexcept
       : filler_(&filler),
         fill_([](void* self, task_body& body) { return static_cast<Filler*>(self)->fill(body); }),
-        site_(filler.site()) {}
+        site_(filler.site()),
+        copies_late_(Filler::copies_late) {}
 
   task_site site() const noexcept { return site_; }
+  bool copies_late() const noexcept { return copies_late_; }
   const task_operations* fill(task_body& body) const { return fill_(filler_, body); }
 
  private:
   void* filler_;
   const task_operations* (*fill_)(void*, task_body&);
   task_site site_;
+  bool copies_late_;
 };
 
 /// For a task as its user gave it.
@@ -295,5 +301,24 @@ class [[nodiscard]] alignas(16) task {
 };
 
 static_assert(sizeof(task) == 64);
+
+namespace detail {
+
+/// Fills in a task that is made already.
+class task_giver {
+ public:
+  static constexpr bool copies_late = false;
+
+  /// Refers to it. Not an empty one.
+  explicit task_giver(task& from) noexcept : from_(from) {}
+
+  task_site site() const noexcept { return task_site::of_word(from_.site_word()); }
+  const task_operations* fill(task_body& body) noexcept { return from_.give(body); }
+
+ private:
+  task& from_;
+};
+
+}  // namespace detail
 
 }  // namespace cistern::inline v0

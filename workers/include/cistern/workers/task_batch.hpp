@@ -18,6 +18,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -123,15 +124,18 @@ class task_batch {
   class call {
    public:
     template <class Given>
-    call(task_batch& batch, entry& in, Given&& callable)
-        : batch_(&batch), entry_(&in), callable_(std::forward<Given>(callable)) {}
-    call(call&& other) noexcept(std::is_nothrow_move_constructible_v<F>)
-        : batch_(other.batch_), entry_(other.entry_), callable_(std::move(other.callable_)) {
-      other.entry_ = nullptr;
+    call(task_batch& batch, entry& in, Given&& callable) : batch_(&batch), entry_(&in) {
+      std::construct_at(&callable_, std::forward<Given>(callable));
+    }
+    call(call&& other) noexcept(std::is_nothrow_move_constructible_v<F>) : batch_(other.batch_) {
+      std::construct_at(&callable_, std::move(other.callable_));
+      std::destroy_at(&other.callable_);
+      entry_ = std::exchange(other.entry_, nullptr);
     }
     call& operator=(call&&) = delete;
     ~call() {
       if (entry_ == nullptr) return;
+      std::destroy_at(&callable_);
       entry_->is_cancelled = true;
       batch_->core_.end(*entry_);
     }
@@ -147,13 +151,16 @@ class task_batch {
       } catch (...) {
         batch_->core_.take_failure(own);
       }
+      std::destroy_at(&callable_);  // before the item is handed out: it may refer to what is the reader's
       batch_->core_.end(own);
     }
 
    private:
     task_batch* batch_;
-    entry* entry_;
-    F callable_;
+    entry* entry_ = nullptr;  // null when there is no callable any more
+    union {
+      F callable_;
+    };
   };
 
  public:
@@ -184,6 +191,8 @@ class task_batch {
         detail::put_in_group<call<std::decay_t<F>>>(core_.group(), site, *this, *made, std::forward<F>(callable));
     if (!accepted(what)) core_.group().pool().refuse(what);
     refused.batch = nullptr;
+    const std::scoped_lock lock(mutex_);
+    accepted_ = entries_.size();
     return made->index;
   }
 
@@ -223,13 +232,13 @@ class task_batch {
   /// Tasks that were submitted.
   std::size_t size() const {
     const std::scoped_lock lock(mutex_);
-    return entries_.size();
+    return accepted_;
   }
 
  private:
   entry& at(std::size_t index) {
     const std::scoped_lock lock(mutex_);
-    if (index >= entries_.size()) detail::batch_core::refuse_index(index, entries_.size());
+    if (index >= accepted_) detail::batch_core::refuse_index(index, accepted_);
     return entries_[index];
   }
   static batch_item<T> item_of(entry& ended) {
@@ -245,7 +254,8 @@ class task_batch {
   }
 
   mutable mutex mutex_;
-  std::deque<entry> entries_;  // guarded by mutex_, but each stays where it is
+  std::deque<entry> entries_;  // guarded by mutex_, as is the next one; but each stays where it is
+  std::size_t accepted_ = 0;   // of them; one more may be on its way in, or refused
   detail::batch_core core_;    // last: its end waits for the tasks
 };
 

@@ -83,7 +83,7 @@ class task_group {
     const submission what = detail::put_in_group<detail::result_capture<R>>(
         core_, site, static_cast<state_task*>(nullptr), block, made, parts{core_, std::forward<F>(callable)});
     result<R> got;
-    if (made != nullptr) got = result<R>(*made, {&core_.pool(), core_.pool().spin()});
+    if (made != nullptr) got = result<R>(*made, core_.wait_for_result());
     if (!accepted(what)) [[unlikely]]
       core_.pool().refuse(what);
     return got;

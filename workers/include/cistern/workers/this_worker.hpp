@@ -25,6 +25,9 @@ CISTERN_EXPORT arena& arena();
 /// Of the worker in its pool, from 0; none for a thread that is no worker.
 CISTERN_EXPORT std::optional<std::size_t> index() noexcept;
 
+/// Whose task this thread runs, also where it is not one of its workers; nullptr for a thread that runs none.
+CISTERN_EXPORT worker_pool* pool() noexcept;
+
 /// Whether a worker of this pool asks.
 CISTERN_EXPORT bool is_of(const worker_pool& pool) noexcept;
 

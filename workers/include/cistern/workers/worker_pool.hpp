@@ -52,12 +52,13 @@ class CISTERN_EXPORT worker_pool {
  public:
   /// Throws std::invalid_argument that says which option is wrong and why, std::bad_alloc, and std::system_error when
   /// the first of `spawn` threads cannot be started; with fewer than asked for it runs, and counts failed_starts.
-  explicit worker_pool(const worker_pool_options& options = {}) : crew_(new detail::crew(options)) {}
+  explicit worker_pool(const worker_pool_options& options = {}) : crew_(new detail::crew(options, this)) {}
   ~worker_pool() { crew_->end(); }
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
 
-  // Fire and forget. The callable is moved (or copied, if it is an lvalue) when the task is accepted, and only then.
+  // Fire and forget. The callable is moved when the task is accepted, and only then; an lvalue is copied, before if
+  // that may throw. What its copy or its move throws is passed on.
 
   /// In the pool's way when the queue is full. Throws submission_refused when it is not accepted, std::bad_alloc, and
   /// std::invalid_argument for a null task.
@@ -101,7 +102,7 @@ class CISTERN_EXPORT worker_pool {
   }
 
   /// Submits `count` copies of what make(i) returns, i from 0, as submit() does. How many were accepted: less than
-  /// `count` only when one was refused.
+  /// `count` only when one was refused. Passes on what make() throws, and std::bad_alloc; those before are submitted.
   template <class Make>
   std::size_t submit_bulk(std::size_t count, Make&& make, const source_site& site = source_site::current()) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -130,7 +131,7 @@ class CISTERN_EXPORT worker_pool {
         filler(site, of, block, made, std::forward<F>(callable));
     const submission what = crew_->put(detail::erased_filler(filler), &how);
     result<R> got;
-    if (made != nullptr) got = result<R>(*made, {crew_, crew_->spin()});
+    if (made != nullptr) got = result<R>(*made, {.pool = crew_, .spin = crew_->spin()});
     sure(what);
     return got;
   }
@@ -190,11 +191,11 @@ class CISTERN_EXPORT worker_pool {
     return crew_->put(detail::erased_filler(filler), how);
   }
   template <class Call>
-  static submission no_memory_as_value(Call&& call) {
+  submission no_memory_as_value(Call&& call) {
     try {
       return call();
     } catch (const std::bad_alloc&) {
-      return submission::no_memory;
+      return crew_->refused_with(submission::no_memory);
     }
   }
   void sure(submission what) const {

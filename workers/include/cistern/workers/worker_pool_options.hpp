@@ -85,12 +85,14 @@ struct worker_pool_options {
   bool measure_times = false;
 };
 
-/// How one task is submitted, where that differs from the pool's options.
+/// How one task is submitted, where that differs from the pool's options. A start_before, or a stop that can be
+/// requested, costs a block of the tasks' pool.
 struct submit_options {
   std::optional<overflow> when_full = {};
   /// The wait for room ends here.
   sync::clock::time_point deadline = sync::clock::time_point::max();
-  /// The task is dropped, and counted as expired, if it has not been started by then.
+  /// The task is dropped, and counted as expired, if it has not been started by then. A wait for room ends here, too,
+  /// and what would be run on the submitting thread is not accepted later: timed_out.
   sync::clock::time_point start_before = sync::clock::time_point::max();
   /// A request ends the wait for room, and a task that is queued is dropped when its turn comes.
   std::stop_token stop = {};
@@ -101,8 +103,8 @@ enum class submission : std::uint8_t {
   accepted,   ///< it is run once, unless the pool is stopped and discards it, or it expires or is cancelled
   ran_here,   ///< it has run on the submitting thread
   full,       ///< no room
-  timed_out,  ///< no room until the deadline
-  cancelled,  ///< a stop was requested before there was room
+  timed_out,  ///< no room until the deadline, or until it was to be started
+  cancelled,  ///< a stop was requested before there was room, or before the submission
   stopped,    ///< the pool is stopped or stopping, or this is the child of a fork
   no_memory,
 };

@@ -53,7 +53,7 @@ struct worker_pool_statistics {
   std::uint64_t expired;        ///< not started before the moment that submit_before() gave
   std::uint64_t dropped;        ///< to make room for others
   std::uint64_t discarded;      ///< by stop()
-  std::uint64_t rejected;       ///< not accepted: full, timed out, stopped, no memory
+  std::uint64_t rejected;       ///< not accepted: full, timed out, cancelled, stopped, no memory
   std::uint64_t timed_out;      ///< of them, after a wait
   std::uint64_t ran_here;       ///< run by the submitting thread, since there was no room; not among the submitted
   std::uint64_t steals;         ///< tasks taken from another worker's deque

@@ -32,7 +32,11 @@
 #include <sched.h>
 #include <signal.h>
 
-namespace cistern::inline v0::detail {
+namespace cistern::inline v0 {
+
+class worker_pool;
+
+namespace detail {
 
 /// How many workers could be woken (or started), and how many look for work: one word, see crew.cpp.
 class idle_word {
@@ -48,12 +52,12 @@ class idle_word {
   std::uint64_t word_;
 };
 
-/// What a worker_pool consists of: its workers, where their tasks wait, who sleeps, and how they are told to stop. The
-/// templates of the pool put tasks in; all else is out of line.
+/// What a worker_pool consists of: its workers, where their tasks wait, who sleeps, and how they are told to stop.
+/// Little is inline: what a group does to put a task into its worker's deque.
 class CISTERN_EXPORT crew final : private ager {
  public:
   /// Throws what worker_pool's constructor throws.
-  explicit crew(const worker_pool_options& options);
+  crew(const worker_pool_options& options, worker_pool* of);
   ~crew();
   crew(const crew&) = delete;
   crew& operator=(const crew&) = delete;
@@ -69,8 +73,8 @@ class CISTERN_EXPORT crew final : private ager {
   }
 
   /// For a task that needs none of the pool's ways with a full queue: into the worker's own deque from within, into the
-  /// shared queue from outside. Never blocks, but for a mutex now and then.
-  /// Throws std::bad_alloc where times are measured.
+  /// shared queue from outside. Never blocks, but for a mutex now and then. Throws std::bad_alloc where times are
+  /// measured, and for a thread's first place in the epoch domain; and what the filler throws.
   submission try_put(const erased_filler& filler);
   /// With the pool's ways or the submission's, which may be to wait, or to run it on this thread. Throws std::bad_alloc
   /// also where something is to be looked at when the task's turn comes.
@@ -118,7 +122,7 @@ class CISTERN_EXPORT crew final : private ager {
 
   // For groups, from outside: their tasks are past the bounds too, since who waits for them runs them.
 
-  submission refused_by_group(submission why) noexcept { return refused(why); }
+  submission refused_with(submission why) noexcept { return refused(why); }
   void count_group_submission(worker* mine) noexcept;
   /// A node with the filler's task, for hand_over(); nullptr when there is no memory.
   template <class Filler>
@@ -135,6 +139,10 @@ class CISTERN_EXPORT crew final : private ager {
   /// On a thread that is none of the workers, and frees it.
   void run_node_as_guest(task_node* node) noexcept;
   void count_guest_end(task_end how) noexcept;
+  /// Tasks that a limited group keeps back: one more, or one less.
+  void count_held(bool is_held) noexcept {
+    held_.fetch_add(is_held ? 1 : ~std::uint64_t{0}, std::memory_order_relaxed);  // wraps as it should
+  }
   bool discards() const noexcept { return orders() >= order::discard; }
   bool fence_is_light() const noexcept { return light_; }
   worker* worker_at(std::size_t index) const noexcept;
@@ -155,6 +163,7 @@ class CISTERN_EXPORT crew final : private ager {
   worker_pool_statistics statistics() const;
   std::vector<running_task> running_tasks() const;
   std::string_view name() const noexcept { return name_; }
+  worker_pool* pool() const noexcept { return owner_; }
   std::stop_token stop_token() const;
   bool is_stopped() const noexcept { return orders() >= order::drain; }
   /// For a choice among pools: tasks that wait, but for those in workers' deques, and workers that neither sleep nor
@@ -201,8 +210,10 @@ class CISTERN_EXPORT crew final : private ager {
   };
 
   struct checked_tag {};
-  crew(const worker_pool_options& options, checked_tag);
+  crew(const worker_pool_options& options, worker_pool* of, checked_tag);
 
+  template <class Put>
+  submission put_copy(const erased_filler& filler, Put&& put);
   template <class Put>
   submission put_checked(const erased_filler& filler, const submit_options* how, Put&& put);
   submission put_as_it_is(const erased_filler& filler, const submit_options* how);
@@ -270,6 +281,7 @@ class CISTERN_EXPORT crew final : private ager {
   void after_fork(bool is_child) noexcept;
 
   // Constant.
+  worker_pool* const owner_;
   bucket_pool& memory_;
   const bool is_bounded_, is_direct_, light_, measures_;
   worker_observer* const observer_;
@@ -302,6 +314,7 @@ class CISTERN_EXPORT crew final : private ager {
   // By threads that wait for groups from outside.
   sync::atomic<std::uint64_t> group_submitted_{0}, guest_started_{0}, guest_finished_{0}, guest_failed_{0},
       guest_cancelled_{0};
+  sync::atomic<std::uint64_t> held_{0};  // by limited groups
 
   alignas(128) mutable mutex mutex_;
   // Guarded by mutex_.
@@ -339,4 +352,5 @@ class CISTERN_EXPORT crew final : private ager {
 /// The arena of a thread that runs tasks without being a worker. Throws std::bad_alloc.
 CISTERN_EXPORT arena& guest_arena();
 
-}  // namespace cistern::inline v0::detail
+}  // namespace detail
+}  // namespace cistern::inline v0

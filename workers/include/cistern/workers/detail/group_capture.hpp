@@ -5,6 +5,7 @@
 #include <cistern/workers/detail/group_core.hpp>
 #include <cistern/workers/detail/result_state.hpp>
 #include <cistern/workers/detail/task_memory.hpp>
+#include <cistern/workers/result.hpp>
 #include <cistern/workers/task.hpp>
 
 #include <concepts>
@@ -129,6 +130,8 @@ class result_callable {
   ~result_callable() { group_->end_token(); }
 
   decltype(auto) operator()() {
+    if (group_->is_cancelled()) [[unlikely]]
+      throw task_cancelled();  // run by who waits for the result, before its turn came
     const running_in_group in(*group_);
     try {
       return std::invoke(callable_);

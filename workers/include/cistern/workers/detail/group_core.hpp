@@ -7,6 +7,7 @@
 #include <cistern/allocators/source_site.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/workers/detail/crew.hpp>
+#include <cistern/workers/detail/result_state.hpp>
 #include <cistern/workers/detail/work_place.hpp>
 #include <cistern/workers/detail/worker.hpp>
 #include <cistern/workers/task_group_options.hpp>
@@ -125,6 +126,14 @@ class CISTERN_EXPORT group_core {
     if ((asymmetric_fence::light_fence_then_load(word_, pool_.fence_is_light()) & sleeps) != 0) [[unlikely]]
       wake_slowly();
   }
+
+  /// How results of its tasks are waited for.
+  result_wait wait_for_result() noexcept {
+    return {.pool = &pool_, .limited = is_limited_ ? this : nullptr, .spin = pool_.spin()};
+  }
+  /// By a worker that waits for one, while it counts as a task: runs another one if it may. Otherwise false.
+  bool help_once(worker& mine) noexcept { return help(&mine); }
+  const group_core* parent() const noexcept { return parent_; }
 
   std::stop_token stop_token();
   std::vector<group_failure> failures();

@@ -35,10 +35,10 @@ class result_core {
 
   /// Takes the task for itself: true for one caller, who runs it, or destroys it and says so.
   bool try_begin() noexcept { return word_.move(phase::queued, phase::running); }
-  bool try_cancel() noexcept { return word_.move(phase::queued, phase::cancelled); }
 
-  /// By who has begun it, once; wakes those who wait.
-  void end(phase how) noexcept { word_.end(how); }
+  /// True when nobody has begun it, and nobody will until give_back(), which must come at once.
+  bool borrow_queued() noexcept { return word_.borrow(phase::queued); }
+  void give_back() noexcept { word_.give_back(); }
 
   /// Waits until it is over, or until the deadline. First looks for `spin`.
   bool wait(sync::clock::time_point deadline, std::chrono::nanoseconds spin) noexcept {
@@ -49,12 +49,8 @@ class result_core {
   result_core() = default;
   ~result_core() = default;
 
-  // [a] pairs with itself: the last one destroys what the other has left.
-  bool release() noexcept { return holders_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
-
- private:
+  // Held by the task and the result.
   phase_word<phase> word_;
-  sync::atomic<std::uint32_t> holders_{2};  // the task and the result
 };
 
 /// Its typed part for results of type T, for the result's side.
@@ -64,37 +60,37 @@ class result_state : public result_core {
   using value_type = std::conditional_t<std::is_void_v<T>, std::monostate,
                                         std::conditional_t<std::is_reference_v<T>, std::remove_reference_t<T>*, T>>;
 
-  /// Runs the task on this thread if nobody has begun it; it must not be over.
-  bool try_run() noexcept {
-    if (!try_begin()) return false;
-    run_begun();
-    return true;
-  }
-  /// Destroys the callable, if nobody has begun it.
+  /// Destroys the callable, if nobody has begun it; and then wakes those who wait, since it may refer to what is
+  /// theirs.
   bool cancel() noexcept {
-    if (!try_cancel()) return false;
+    if (!try_begin()) return false;
     drop_callable_(*this);
+    word_.end(phase::cancelled);
     return true;
   }
 
-  void run_begun() noexcept { run_(*this); }
+  /// By who has begun it. Wakes those who wait.
+  void run_begun() noexcept { run_(*this, false); }
+  /// The same as its task, which it lets go: the way that it ended, and the state may be gone.
+  phase run_begun_and_let_go() noexcept { return run_(*this, true); }
   void let_go() noexcept {
-    if (release()) destroy_(*this);
+    if (word_.let_go()) destroy_(*this);
   }
 
   value_type& value() noexcept { return *std::launder(reinterpret_cast<value_type*>(value_)); }
   std::exception_ptr& failure() noexcept { return failure_; }
 
  protected:
+  using run_function = phase (*)(result_state&, bool lets_go) noexcept;
   using function = void (*)(result_state&) noexcept;
-  result_state(function run, function drop_callable, function destroy) noexcept
+  result_state(run_function run, function drop_callable, function destroy) noexcept
       : run_(run), drop_callable_(drop_callable), destroy_(destroy) {}
   ~result_state() {
     if (now() == phase::done) std::destroy_at(&value());
   }
 
   template <class F>
-  void call(F& callable) noexcept {
+  phase call(F& callable, bool lets_go) noexcept {
     phase how = phase::failed;
     try {
       if constexpr (std::is_void_v<T>) {
@@ -111,11 +107,17 @@ class result_state : public result_core {
       failure_ = std::current_exception();
     }
     std::destroy_at(&callable);
-    end(how);
+    if (!lets_go)
+      word_.end(how);
+    else if (word_.end_and_let_go(how))
+      destroy_(*this);
+    return how;
   }
 
  private:
-  const function run_, drop_callable_, destroy_;
+  using result_core::word_;
+  const run_function run_;
+  const function drop_callable_, destroy_;
   std::exception_ptr failure_;
   alignas(value_type) std::byte value_[sizeof(value_type)];
 };
@@ -145,7 +147,9 @@ class result_task final : public result_state<std::invoke_result_t<F&>> {
   static result_task& of(base& state) noexcept { return static_cast<result_task&>(state); }
   F& callable() noexcept { return *std::launder(reinterpret_cast<F*>(callable_)); }
 
-  static void run(base& state) noexcept { of(state).call(of(state).callable()); }
+  static result_core::phase run(base& state, bool lets_go) noexcept {
+    return of(state).call(of(state).callable(), lets_go);
+  }
   static void drop_callable(base& state) noexcept { std::destroy_at(&of(state).callable()); }
   static void destroy(base& state) noexcept {
     result_task* const gone = &of(state);
@@ -159,6 +163,8 @@ class result_task final : public result_state<std::invoke_result_t<F&>> {
 /// How a result waits.
 struct result_wait {
   const crew* pool = nullptr;  // only compared: it may be gone
+  group_core* limited =
+      nullptr;  // the task's group, if that has a max_concurrency; there while nobody has begun the task
   std::chrono::nanoseconds spin{0};
 };
 
@@ -166,9 +172,20 @@ struct result_wait {
 CISTERN_EXPORT bool runs_for(const crew* pool) noexcept;
 [[noreturn]] CISTERN_EXPORT void no_result();
 
-/// Runs the task within the one that waits for it, if nobody has begun it.
+/// On a worker that runs no task of this group: has it run those whose turn it is, until the result is over.
+CISTERN_EXPORT void help_group_until_over(group_core& limited, result_core& result, sync::clock::time_point deadline,
+                                          std::chrono::nanoseconds spin) noexcept;
+/// The calling thread runs a task of the group, or of one within it.
+CISTERN_EXPORT bool runs_task_of(const group_core* group) noexcept;  ///< only compared: it may be gone
+
+/// Runs the task within the one that waits for it, if nobody has begun it; where a group must not have more tasks run
+/// at a time, in its turn.
 template <class T>
-bool run_nested(result_state<T>& state) noexcept {
+bool run_nested(result_state<T>& state, const result_wait& how, sync::clock::time_point deadline) noexcept {
+  if (how.limited != nullptr && !runs_task_of(how.limited)) {
+    help_group_until_over(*how.limited, state, deadline, how.spin);
+    return false;
+  }
   if (!state.try_begin()) return false;
   arena& memory = place().thread->memory;
   const arena::mark_t mark = memory.mark();
@@ -199,11 +216,16 @@ class result_capture {
   }
 
   void operator()() {
-    if (state_->try_begin()) state_->run_begun();
-    const result_core::phase how = state_->now();
+    result_state<T>& state = *std::exchange(state_, nullptr);
+    result_core::phase how{};
+    if (state.try_begin()) {
+      how = state.run_begun_and_let_go();
+    } else {  // cancelled, or run by who waits
+      how = state.now();
+      state.let_go();
+    }
     if (how == result_core::phase::cancelled) end_running_task(task_end::cancelled);
     if (how == result_core::phase::failed) end_running_task(task_end::failed);
-    std::exchange(state_, nullptr)->let_go();
   }
 
  private:

@@ -81,7 +81,7 @@ class CISTERN_EXPORT request_core {
   virtual void fail(std::exception_ptr why) noexcept = 0;
   virtual void drop_input() noexcept = 0;
   void let_go() noexcept {
-    if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();  // [c] pairs with itself
+    if (word_.let_go()) destroy();
   }
 
   state_seat* seat = nullptr;  // of the worker that runs it; written before `running`
@@ -92,8 +92,7 @@ class CISTERN_EXPORT request_core {
   virtual void destroy() noexcept = 0;
 
  private:
-  phase_word<phase> word_;
-  sync::atomic<std::uint32_t> holders_{2};  // the caller and the task
+  phase_word<phase> word_;  // held by the caller and the task
 };
 
 /// Held is the type of what goes in: an object that the request has for itself, or a reference to the caller's.
