@@ -3,6 +3,9 @@
 // A worker_pool takes its queue and its arenas from its upstream, captures and nodes from the pool of tasks, and what
 // it needs for itself from operator new.
 #include <cistern/allocators/ageing_clock.hpp>
+#include <cistern/workers/sub_pool.hpp>
+#include <cistern/workers/task_batch.hpp>
+#include <cistern/workers/task_group.hpp>
 #include <cistern/workers/this_worker.hpp>
 #include <cistern/workers/worker_pool.hpp>
 #include <contracts/every_allocation.hpp>
@@ -15,6 +18,7 @@
 #include <memory>
 #include <memory_resource>
 #include <new>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -49,8 +53,44 @@ struct parcel {
   void operator()() const { ++ran; }
 };
 
+// What is made of a pool waits for its tasks at its end, and needs memory for that no more than for the task.
+template <class Attempt>
+void submit_to_groups(worker_pool& pool, const Attempt& attempt) {
+  attempt([&](parcel&& given) {
+    std::optional<spared> no_failures;
+    cistern::task_group group(pool);
+    group.run(std::move(given));
+    no_failures.emplace();
+    group.wait();
+    return true;
+  });
+  attempt([&](parcel&& given) {
+    std::optional<spared> no_failures;
+    cistern::task_group group(pool);
+    const auto let_go = group.run_result(std::move(given));
+    no_failures.emplace();
+    group.wait();
+    return true;
+  });
+  attempt([&](parcel&& given) {
+    std::optional<spared> no_failures;
+    cistern::task_batch<void> batch(pool);
+    batch.run(std::move(given));
+    no_failures.emplace();
+    EXPECT_TRUE(batch.next());
+    return true;
+  });
+  attempt([&](parcel&& given) {
+    std::optional<spared> no_failures;
+    cistern::sub_pool part(pool, 1);
+    part.submit(std::move(given));
+    no_failures.emplace();
+    return true;
+  });
+}
+
 // Submits in every way, and says how many were accepted.
-int submit_all(worker_pool& pool) {
+int submit_all(worker_pool& pool, bool to_groups = true) {
   int accepted_tasks = 0;
   const auto attempt = [&](auto&& submits) {
     std::unique_ptr<parcel> given;
@@ -80,16 +120,23 @@ int submit_all(worker_pool& pool) {
     const auto let_go = pool.submit_result(std::move(given));
     return true;
   });
+  if (to_groups) submit_to_groups(pool, attempt);
   return accepted_tasks;
 }
 
-TEST(worker_pool_new, loses_no_task_and_takes_none_halfway_when_an_allocation_fails) {
-  const auto points = every_new([] {
+class worker_pool_new_with : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(worker_pool_new, worker_pool_new_with, testing::Values(false, true),
+                         [](const auto& which) { return which.param ? "times" : "no_times"; });
+
+TEST_P(worker_pool_new_with, loses_no_task_and_takes_none_halfway_when_an_allocation_fails) {
+  worker_pool_options options = failing(2);
+  options.measure_times = GetParam();
+  const auto points = every_new([&] {
     parcel::ran = 0;
     std::atomic<int> accepted_tasks{0};
     std::unique_ptr<worker_pool> pool;
     try {
-      pool = std::make_unique<worker_pool>(failing(2));
+      pool = std::make_unique<worker_pool>(options);
       accepted_tasks += submit_all(*pool);
       try {
         pool->submit([&] { accepted_tasks += submit_all(*pool); });
@@ -120,7 +167,7 @@ TEST(worker_pool_new, keeps_its_room_when_an_allocation_fails) {
     options.when_full = cistern::overflow::reject;
     worker_pool pool(options);
     pool.pause();
-    std::thread([&] { static_cast<void>(submit_all(pool)); }).join();
+    std::thread([&] { static_cast<void>(submit_all(pool, false)); }).join();
     const spared no_failures;
     while (accepted(pool.try_submit([] {}))) {
     }
