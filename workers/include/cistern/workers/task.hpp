@@ -95,7 +95,7 @@ struct boxed_capture {
   using owned = std::unique_ptr<F, freed>;
   static F* of(void* capture) noexcept {
     F* callable = nullptr;
-    std::memcpy(&callable, capture, sizeof callable);
+    std::memcpy(&callable, capture, sizeof callable);  // NOLINT(bugprone-sizeof-expression): a pointer it is
     return callable;
   }
   static void run(void* capture) {
@@ -167,7 +167,7 @@ class task_filler {
       return &inline_capture<Capture>::operations;
     } else {
       Capture* const boxed = make(box_);
-      std::memcpy(body.capture, &boxed, sizeof boxed);
+      std::memcpy(body.capture, &boxed, sizeof boxed);  // NOLINT(bugprone-sizeof-expression): as above
       box_ = nullptr;
       return &boxed_capture<Capture>::operations;
     }
