@@ -3,6 +3,7 @@
 // A worker_pool takes its queue and its arenas from its upstream, captures and nodes from the pool of tasks, and what
 // it needs for itself from operator new.
 #include <cistern/allocators/ageing_clock.hpp>
+#include <cistern/allocators/background_reclaimer.hpp>
 #include <cistern/workers/sub_pool.hpp>
 #include <cistern/workers/task_batch.hpp>
 #include <cistern/workers/task_group.hpp>
@@ -198,6 +199,7 @@ TEST(worker_pool_new, is_or_is_not_when_its_first_workers_cannot_be_made) {
 }
 
 TEST(worker_pool_new, is_not_called_for_a_small_task) {
+  cistern::background_reclaimer::disable();  // which reads files as it starts, at some time
   worker_pool_options options = failing(1);
   worker_pool pool(options);
   int ran = 0;
