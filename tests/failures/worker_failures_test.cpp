@@ -217,6 +217,7 @@ TEST(worker_pool_new, is_not_called_for_a_small_task) {
   for (int i = 0; i < 3; ++i) run();
   EXPECT_EQ(every_new(run), 0u);
   EXPECT_EQ(ran, 2000 + 5 * 4000);
+  cistern::background_reclaimer::enable();
 }
 
 // Larger than any memory there is, and never touched.
