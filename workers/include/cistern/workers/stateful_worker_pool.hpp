@@ -93,7 +93,7 @@ class state_kind_of final : public state_kind {
 /// Happens-before: what came before a call before its process(); that before the call's return; and the calls of one
 /// state one before the other.
 /// Complexity: O(1), a block of task_memory() for each call, two with measure_times. A call costs two handovers between
-/// threads, as worker_pool::submit_wait() does, and 0.15 us more, 0.2 us with ready() and interrupt(): 0.7 us in all
+/// threads, as worker_pool::submit_wait() does, and 0.4 us more, with ready() and interrupt() or without: 0.8 us in all
 /// while both sides still look for it (see spin), and tens of microseconds where they sleep
 /// (perf/workers/stateful_worker_pool_bench.cpp).
 /// Failure: as each function says.

@@ -123,15 +123,6 @@ void check_task(const F& callable) {
     refuse_null_task();
 }
 
-template <class Last>
-const Last& last_of(const Last& last) noexcept {
-  return last;
-}
-template <class First, class... Rest>
-requires(sizeof...(Rest) != 0) const auto& last_of(const First&, const Rest&... rest) noexcept {
-  return last_of(rest...);
-}
-
 /// Brings a Capture, made of `args`, into a body, in two steps: what allocates comes first and leaves the arguments as
 /// they are. They are referred to until fill().
 template <class Capture, class... Args>
@@ -263,7 +254,7 @@ class [[nodiscard]] alignas(16) task {
 
   /// Takes a filler's task in the place of none. Passes on what filling throws.
   template <class Filler>
-  void fill(Filler&& filler) noexcept(std::remove_cvref_t<Filler>::is_nothrow) {
+  void fill(Filler& filler) noexcept(Filler::is_nothrow) {
     operations_ = filler.fill(body_);
   }
   /// From a place in a queue; what is left there is no task any more.

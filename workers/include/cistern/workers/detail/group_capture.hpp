@@ -156,6 +156,15 @@ submission put_boxed_in_group(group_core& group, task_site site, Args&&... args)
   return group.put_erased(erased_filler(filler));
 }
 
+template <class Last>
+const Last& last_of(const Last& last) noexcept {
+  return last;
+}
+template <class First, class... Rest>
+requires(sizeof...(Rest) != 0) const auto& last_of(const First&, const Rest&... rest) noexcept {
+  return last_of(rest...);
+}
+
 /// Puts a task of a group with this callable, made of `args`, of which the last one is the user's.
 template <class F, class... Args>
 submission put_in_group(group_core& group, const source_site& site, Args&&... args) {

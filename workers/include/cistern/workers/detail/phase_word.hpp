@@ -37,7 +37,7 @@ class phase_word_core {
     if ((word_.fetch_add(how - last_open, std::memory_order_acq_rel) & waited) != 0)  // [a] pairs with [b]
       sync::unpark_all(word_);
   }
-  // Both in one. When the other one has gone the sum says nothing any more, and nobody reads it.
+  // Both in one. When the other one has gone the sum carries into `waited`: only the phase is read after that.
   bool end_and_let_go(std::uint32_t how) noexcept {
     const std::uint32_t before = word_.fetch_add(how - last_open + one_gone, std::memory_order_acq_rel);  // [a], [c]
     if ((before & one_gone) != 0) return true;

@@ -163,8 +163,8 @@ class result_task final : public result_state<std::invoke_result_t<F&>> {
 /// How a result waits.
 struct result_wait {
   const crew* pool = nullptr;  // only compared: it may be gone
-  group_core* limited =
-      nullptr;  // the task's group, if that has a max_concurrency; there while nobody has begun the task
+  // The task's group, if that has a max_concurrency; there while nobody has begun the task.
+  group_core* limited = nullptr;
   std::chrono::nanoseconds spin{0};
 };
 

@@ -65,7 +65,7 @@ class CISTERN_EXPORT task_queue {
       cell& place = last->cells[ticket & index_mask];
       if (place.flag.load(std::memory_order_acquire) != empty) [[unlikely]]  // [e] pairs with [f]
         wait_until_empty(place);
-      if constexpr (std::remove_cvref_t<Filler>::is_nothrow)
+      if constexpr (Filler::is_nothrow)
         place.flag.store(flag_of(filler.fill(place.body), ticket), std::memory_order_release);  // [a] pairs with [b]
       else
         fill_or_leave_hollow(filler, place, ticket);
@@ -156,7 +156,7 @@ class CISTERN_EXPORT task_queue {
 
   // With the first two members 64 KiB: chunks are few, and one costs an idle pool only the pages that it has touched.
   static constexpr std::uint64_t chunk_cells = 1020;
-  static constexpr unsigned first_pauses = 4, most_pauses = 256;  // at most 3 to 10 us, by the processor
+  static constexpr unsigned first_pauses = 4, most_pauses = 256;  // 3 us, where one takes 10 ns
   // Of tickets and claims: an index, and above it how often the chunk was used before.
   static constexpr std::uint64_t index_mask = 0xffffffff;
   static constexpr std::uint64_t one_lap = index_mask + 1;
