@@ -220,3 +220,29 @@ schedules_mutant(permits_whose_waiters_do_not_look_again FILE include/cistern/wo
                  USERS workers/crew_submissions.cpp
                  TEST crew_schedules.give_room_to_each_who_waits
                  FAILS "deadlock: .*")
+
+# phase_word.
+schedules_mutant(phase_that_forgets_who_has_let_go FILE include/cistern/workers/detail/phase_word.hpp
+                 TEXT "word_.fetch_add(how - last_open + one_gone, std::memory_order_acq_rel)"
+                 BECOMES "word_.exchange(how | one_gone, std::memory_order_acq_rel) & waited"
+                 USERS phase_word_test.cpp
+                 TEST phase_word_schedules.leave_what_two_hold_to_the_last_one
+                 FAILS "destroyed not once")
+schedules_mutant(phase_that_lets_go_in_two_steps FILE include/cistern/workers/detail/phase_word.hpp
+                 TEXT "(word_.fetch_add(one_gone, std::memory_order_acq_rel) & one_gone) != 0;"
+                 BECOMES "(word_.fetch_add(one_gone, std::memory_order_acq_rel) & 0) != 0;"
+                 USERS phase_word_test.cpp
+                 TEST phase_word_schedules.leave_what_two_hold_to_the_last_one
+                 FAILS "destroyed not once")
+schedules_mutant(phase_whose_end_forgets_who_sleeps FILE include/cistern/workers/detail/phase_word.hpp
+                 TEXT "    if ((before & waited) != 0) sync::unpark_all(word_);  // the address"
+                 BECOMES "    // the address"
+                 USERS phase_word_test.cpp
+                 TEST phase_word_schedules.leave_what_two_hold_to_the_last_one
+                 FAILS "deadlock: .*")
+schedules_mutant(phase_that_begins_what_is_borrowed FILE include/cistern/workers/detail/phase_word.hpp
+                 TEXT "      if ((seen & borrowed) != 0) {  // for some instructions"
+                 BECOMES "      if (false) {"
+                 USERS phase_word_test.cpp
+                 TEST phase_word_schedules.begin_nothing_that_is_borrowed
+                 FAILS "what was borrowed has begun, and ended")
