@@ -6,8 +6,11 @@
 #include <cistern/workers/this_worker.hpp>
 #include <cistern/workers/worker_pool.hpp>
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -254,6 +257,26 @@ TEST(worker_statistics, have_reports_of_stops_in_words) {
   EXPECT_THAT(to_string(cistern::stop_report{
                   .ended = false, .discarded = 0, .running = {{.worker = 0, .site = {}, .age = 0ns}}}),
               HasSubstr("submitted at an unknown place, for 0 ns at least"));
+}
+
+TEST(worker_statistics, with_times_keep_each_capture_whole_and_destroy_it_once) {
+  worker_pool_options options = workers(1);
+  options.measure_times = true;
+  const auto held = std::make_shared<int>(1);
+  std::atomic<int> sum{0};
+  {
+    worker_pool pool(options);
+    pool.submit([held, &sum] { sum += *held; });  // beside its time
+    pool.submit([held, &sum, more = std::array<int, 6>{1, 2, 3, 4, 5, 6}] { sum += *held + more[5]; });  // not
+    pool.submit([held, &sum, more = std::array<int, 60>{7}] { sum += *held + more[0]; });
+    EXPECT_EQ(pool.submit_wait([held] { return *held; }), 1);
+    EXPECT_EQ(sum, 1 + 7 + 8);
+    EXPECT_EQ(pool.statistics().waited.total(), 4u);
+    pool.pause();
+    pool.submit([held] {});
+    EXPECT_EQ(pool.stop_and_discard().discarded, 1u);
+  }
+  EXPECT_EQ(held.use_count(), 1);
 }
 
 }  // namespace

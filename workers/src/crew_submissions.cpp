@@ -49,6 +49,10 @@ submission crew::put_copy(const erased_filler& filler, Put&& put) {
 template <class Put>
 submission crew::put_checked(const erased_filler& filler, const submit_options* how, Put&& put) {
   const std::optional<sync::clock::time_point> now = measures_ ? std::optional(sync::now()) : std::nullopt;
+  if (filler.leaves_room() && !checked_task::is_needed_for(how)) {
+    task_filler<timed_task, const sync::clock::time_point&, const erased_filler&> timed(filler.site(), *now, filler);
+    return put(erased_filler(timed));
+  }
   task_filler<checked_task, const submit_options*&, const std::optional<sync::clock::time_point>&, const erased_filler&>
       checked(filler.site(), how, now, filler);
   return put(erased_filler(checked));

@@ -132,6 +132,8 @@ class task_filler {
   static constexpr bool is_inline = fits_in_task<Capture>;
   /// Filling cannot throw: neither does the capture's constructor.
   static constexpr bool is_nothrow = std::is_nothrow_constructible_v<Capture, Args...>;
+  /// What lies in the task's capture leaves 16 bytes of it.
+  static constexpr bool leaves_room = !is_inline || sizeof(Capture) <= task_body::capture_bytes - 16;
   /// Filling copies what the user has given, by code that may throw.
   static constexpr bool copies_late =
       !is_nothrow && std::is_lvalue_reference_v<std::tuple_element_t<sizeof...(Args) - 1, std::tuple<Args...>>>;
@@ -186,17 +188,19 @@ class erased_filler {
       : filler_(&filler),
         fill_([](void* self, task_body& body) { return static_cast<Filler*>(self)->fill(body); }),
         site_(filler.site()),
-        copies_late_(Filler::copies_late) {}
+        copies_late_(Filler::copies_late),
+        leaves_room_(Filler::leaves_room) {}
 
   task_site site() const noexcept { return site_; }
   bool copies_late() const noexcept { return copies_late_; }
+  bool leaves_room() const noexcept { return leaves_room_; }
   const task_operations* fill(task_body& body) const { return fill_(filler_, body); }
 
  private:
   void* filler_;
   const task_operations* (*fill_)(void*, task_body&);
   task_site site_;
-  bool copies_late_;
+  bool copies_late_, leaves_room_;
 };
 
 /// For a task as its user gave it.
@@ -298,7 +302,7 @@ namespace detail {
 /// Fills in a task that is made already.
 class task_giver {
  public:
-  static constexpr bool copies_late = false;
+  static constexpr bool copies_late = false, leaves_room = false;
 
   /// Refers to it. Not an empty one.
   explicit task_giver(task& from) noexcept : from_(from) {}

@@ -80,8 +80,8 @@ struct worker_pool_options {
   std::function<void(std::exception_ptr, const source_site&)> on_exception = {};
   /// Told of workers and tasks, on the workers' threads; outlives the pool. Costs a call for each task.
   worker_observer* observer = nullptr;
-  /// Keeps histograms of how long tasks wait and run. Costs three or four readings of the clock for each task, and a
-  /// block of the tasks' pool: 180 ns (perf/workers/worker_pool_bench.cpp).
+  /// Keeps histograms of how long tasks wait and run. Costs three or four readings of the clock for each task, 100 ns,
+  /// and a block of the tasks' pool where its capture is above 32 bytes (perf/workers/worker_pool_bench.cpp).
   bool measure_times = false;
 };
 

@@ -5,6 +5,7 @@
 #include <cistern/workers/task.hpp>
 #include <cistern/workers/worker_pool_options.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <stop_token>
 
@@ -32,5 +33,25 @@ class checked_task {
   std::optional<sync::clock::time_point> submitted_;
   task work_;
 };
+
+/// A task with a capture that leaves room, and when it was submitted, side by side where a capture lies.
+class timed_task {
+ public:
+  /// Passes on what filling throws. The filler leaves_room().
+  timed_task(sync::clock::time_point submitted, const erased_filler& filler);
+  timed_task(timed_task&& other) noexcept;
+  timed_task& operator=(timed_task&&) = delete;
+  ~timed_task();
+
+  void operator()();
+
+ private:
+  void take(std::byte* from) noexcept;
+
+  const task_operations* operations_ = nullptr;  // null when there is no callable any more
+  sync::clock::time_point submitted_;
+  alignas(16) std::byte capture_[task_body::capture_bytes - 16];
+};
+static_assert(fits_in_task<timed_task>);
 
 }  // namespace cistern::inline v0::detail
