@@ -9,22 +9,24 @@
 // Variant: slow, in which one producer and one consumer stop after they have read where the last chunk is, or the
 // first, until a chunk is used again. How they are told orders nothing.
 //
-// Mutants: relaxed_fill and relaxed_look ([a] and [b]: a producer's task, a consumer's look at it), relaxed_empty and
-// relaxed_wait ([f] and [e]: a cell that is free again), relaxed_lap, relaxed_claims and relaxed_reuse ([h] by who uses
-// a chunk again, [g] by a consumer, and by who uses it again), relaxed_chunk and relaxed_first ([d] and [c]), no_lap
-// (of a flag). With slow also relaxed_tickets and relaxed_ticket ([i] and [j]: who takes a ticket of a new lap),
-// no_recheck (of the first chunk), with_room (a chunk is added though the last one has begun a new lap).
+// Mutants: relaxed_fill and relaxed_look ([a] and [b]: a producer's task, a consumer's look at it), relaxed_leave and
+// relaxed_left ([f] and [e]: a consumer that has done with a chunk; that it also releases as it goes on to another one
+// is for C++20, for which a relaxed store ends a release sequence), unsaid (a consumer does not say where it is),
+// relaxed_lap, relaxed_claims and relaxed_reuse ([h] by who uses a chunk again, [g] by a consumer, and by who uses it
+// again), relaxed_chunk and relaxed_first ([d] and [c]). With slow also relaxed_tickets and relaxed_ticket ([i] and
+// [j]: who takes a ticket of a new lap), no_recheck (of the first chunk), with_room (a chunk is added though the last
+// one has begun a new lap).
 #include "relacy_runner.hpp"
 
 namespace {
 
 bool slow;
-bool relaxed_fill, relaxed_look, relaxed_empty, relaxed_wait, relaxed_lap, relaxed_claims, relaxed_reuse, relaxed_chunk,
-    relaxed_first, relaxed_tickets, relaxed_ticket, no_lap, no_recheck, with_room;
+bool relaxed_fill, relaxed_look, relaxed_leave, relaxed_left, unsaid, relaxed_lap, relaxed_claims, relaxed_reuse,
+    relaxed_chunk, relaxed_first, relaxed_tickets, relaxed_ticket, no_recheck, with_room;
 
 constexpr unsigned producers = 2, consumers = 2, most_chunks = 5, most_tasks = 8, all_tasks = 5;
 constexpr unsigned tasks_of[producers] = {4, 1}, pops = 3;
-constexpr unsigned cells = 1, index_mask = 0xff, one_lap = 0x100, empty = 0;
+constexpr unsigned cells = 1, index_mask = 0xff, one_lap = 0x100, empty = 0, filled = 1, nowhere = 99;
 
 struct chunk {
   rl::atomic<unsigned> tickets, claims;
@@ -37,6 +39,7 @@ struct chunk {
 
 struct task_queue : rl::test_suite<task_queue, producers + consumers> {
   rl::atomic<unsigned> first, last;
+  rl::atomic<unsigned> within[producers + consumers];
   rl::mutex mutex;
   rl::var<unsigned> count;           // of chunks; guarded by the mutex
   rl::atomic<unsigned> laps, moves;  // for slow
@@ -49,6 +52,7 @@ struct task_queue : rl::test_suite<task_queue, producers + consumers> {
     laps($) = 0;
     moves($) = 0;
     count($) = 0;
+    for (auto& each : within) each($) = nowhere;
     for (chunk& each : chunks) {
       each.tickets($) = 0;
       each.claims($) = 0;
@@ -92,8 +96,6 @@ struct task_queue : rl::test_suite<task_queue, producers + consumers> {
     while (number($).load(rl::mo_relaxed) < least) rl::yield(1, $);
   }
 
-  unsigned flag_of(unsigned ticket) { return 2 | (no_lap ? 0 : ticket / one_lap & 1); }
-
   void push(unsigned producer, unsigned number) {
     // There are two chunks when this goes round.
     if (slow && producer == 0 && number > 1) wait_for(moves, number - 1);
@@ -108,10 +110,33 @@ struct task_queue : rl::test_suite<task_queue, producers + consumers> {
         add_chunk(seen);
         continue;
       }
-      while (into.flag($).load(relaxed_wait ? rl::mo_relaxed : rl::mo_acquire) != empty) rl::yield(1, $);  // [e]
       into.body($) = 4 * producer + number;
-      into.flag($).store(flag_of(ticket), relaxed_fill ? rl::mo_relaxed : rl::mo_release);  // [a]
+      into.flag($).store(filled, relaxed_fill ? rl::mo_relaxed : rl::mo_release);  // [a]
       return;
+    }
+  }
+
+  bool is_left(unsigned spent) {
+    for (auto& each : within)
+      if (each($).load(relaxed_left ? rl::mo_relaxed : rl::mo_acquire) == spent) return false;  // [e]
+    return true;
+  }
+
+  unsigned free_chunk_behind(unsigned seen) {
+    const unsigned end = first($).load(rl::mo_relaxed);
+    for (unsigned before = seen;;) {
+      const unsigned free = chunks[before].next($);
+      if (free == end) return nowhere;
+      chunks[free].claims($).load(relaxed_reuse ? rl::mo_relaxed : rl::mo_acquire);  // [g]
+      if (is_left(free)) {
+        const unsigned behind = chunks[free].next($);
+        chunks[before].next($) = behind;
+        const unsigned following = chunks[seen].next($);
+        chunks[free].next($) = following;
+        chunks[seen].next($) = free;
+        return free;
+      }
+      before = free;
     }
   }
 
@@ -120,15 +145,13 @@ struct task_queue : rl::test_suite<task_queue, producers + consumers> {
     const unsigned seen = last($).load(rl::mo_relaxed);
     const unsigned ticket = chunks[seen].tickets($).load(rl::mo_relaxed);
     if (seen == full && (with_room || (ticket & index_mask) >= cells)) {
-      unsigned next = chunks[seen].next($);
-      if (next == first($).load(rl::mo_relaxed)) {
-        const unsigned fresh = make_chunk();
-        chunks[fresh].next($) = next;
-        chunks[seen].next($) = fresh;
-        next = fresh;
+      unsigned next = free_chunk_behind(seen);
+      if (next == nowhere) {
+        next = make_chunk();
+        chunks[next].next($) = chunks[seen].next($);
+        chunks[seen].next($) = next;
       } else {
-        const unsigned claims = chunks[next].claims($).load(relaxed_reuse ? rl::mo_relaxed : rl::mo_acquire);  // [g]
-        const unsigned lap = (claims & ~index_mask) + one_lap;
+        const unsigned lap = (chunks[next].claims($).load(rl::mo_relaxed) & ~index_mask) + one_lap;
         chunks[next].claims($).store(lap, relaxed_lap ? rl::mo_relaxed : rl::mo_release);       // [h]
         chunks[next].tickets($).store(lap, relaxed_tickets ? rl::mo_relaxed : rl::mo_release);  // [i]
         laps($).fetch_add(1, rl::mo_relaxed);
@@ -152,17 +175,22 @@ struct task_queue : rl::test_suite<task_queue, producers + consumers> {
         continue;
       }
       const unsigned flag = from.flag($).load(relaxed_look ? rl::mo_relaxed : rl::mo_acquire);  // [b]
-      if (flag != flag_of(claims)) {
+      if (flag == empty) {
         if (from.claims($).load(rl::mo_relaxed) != claims) continue;
         return false;
       }
-      if (!from.claims($).compare_exchange_strong(claims, claims + 1, rl::mo_acq_rel, rl::mo_relaxed)) continue;
+      if (!unsaid) within[thread]($).store(seen, rl::mo_release);  // [f]
+      if (!from.claims($).compare_exchange_strong(claims, claims + 1, rl::mo_acq_rel, rl::mo_relaxed)) {
+        within[thread]($).store(nowhere, rl::mo_release);  // [f]
+        continue;
+      }
       RL_ASSERT(from.position == claimed++);
       const unsigned task = from.body($);
       from.body($) = most_tasks;  // moved out
       RL_ASSERT(task < most_tasks && ++taken[task] == 1);
       ++popped;
-      from.flag($).store(empty, relaxed_empty ? rl::mo_relaxed : rl::mo_release);  // [f]
+      from.flag($).store(empty, rl::mo_relaxed);
+      within[thread]($).store(nowhere, relaxed_leave ? rl::mo_relaxed : rl::mo_release);  // [f]
       return true;
     }
   }
@@ -190,8 +218,9 @@ int main(int argc, char** argv) {
   slow = arguments.given("slow");
   relaxed_fill = arguments.given("mutant:relaxed_fill");
   relaxed_look = arguments.given("mutant:relaxed_look");
-  relaxed_empty = arguments.given("mutant:relaxed_empty");
-  relaxed_wait = arguments.given("mutant:relaxed_wait");
+  relaxed_leave = arguments.given("mutant:relaxed_leave");
+  relaxed_left = arguments.given("mutant:relaxed_left");
+  unsaid = arguments.given("mutant:unsaid");
   relaxed_lap = arguments.given("mutant:relaxed_lap");
   relaxed_claims = arguments.given("mutant:relaxed_claims");
   relaxed_reuse = arguments.given("mutant:relaxed_reuse");
@@ -199,7 +228,6 @@ int main(int argc, char** argv) {
   relaxed_first = arguments.given("mutant:relaxed_first");
   relaxed_tickets = arguments.given("mutant:relaxed_tickets");
   relaxed_ticket = arguments.given("mutant:relaxed_ticket");
-  no_lap = arguments.given("mutant:no_lap");
   no_recheck = arguments.given("mutant:no_recheck");
   with_room = arguments.given("mutant:with_room");
   return arguments.run<task_queue>();

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <memory_resource>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,9 @@ class arena_upstream final : public std::pmr::memory_resource {
   std::size_t offset_of(const void* address) const noexcept {
     return static_cast<std::size_t>(static_cast<const std::byte*>(address) - arena_->bytes);
   }
+
+  /// From now on there is no memory.
+  void run_out() noexcept { is_out_ = true; }
 
   bool has_all_back() const noexcept { return bytes_out_ == 0; }
   /// Fails the schedule unless all has come back, and was left alone after that.
@@ -66,6 +70,7 @@ class arena_upstream final : public std::pmr::memory_resource {
   }
 
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    if (is_out_) throw std::bad_alloc();
     bytes_out_ += bytes;
     for (std::size_t i = gone_count_; reuses_ && i-- > 0;) {
       if (gone_[i].bytes != bytes || offset_of(gone_[i].at) % alignment != 0) continue;
@@ -87,6 +92,7 @@ class arena_upstream final : public std::pmr::memory_resource {
 
   scheduler& s_;
   const bool reuses_;
+  bool is_out_ = false;
   std::unique_ptr<arena> arena_;
   std::size_t used_ = 0, bytes_out_ = 0, gone_count_ = 0;
   std::array<piece, 64> gone_;  // that have come back and are not out again

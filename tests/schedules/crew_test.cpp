@@ -308,6 +308,31 @@ TEST(crew_schedules, send_those_who_wait_for_room_away_at_a_stop) {
   EXPECT_GT(sent_away, 0) << "the stop was always too late";
 }
 
+// A worker stands still for good, perhaps as the one that looks for work, perhaps with a task: the other one runs the
+// rest, at a tick or two.
+TEST(crew_schedules, go_on_when_a_worker_never_does) {
+  std::size_t rest_ran = 0;
+  EXPECT_TRUE(explore(some, [&](scheduler& s) {
+    worker_scene scene(s, any_crew(s));
+    scene.world.first_freezes_at = 1 + s.choose(128);
+    s.spawn([&] {
+      scene.submit_often(2);
+      if (s.choose(2) == 0) scene.wait_for(1);
+      scene.submit_often(2);
+      while (scene.ended() < 3) {
+        scene.world.clock.tick(age_level::tick);
+        sync::yield();
+      }
+      rest_ran += scene.ended() == 3 ? 1U : 0U;
+      scene.wait_for(4);
+      scene.stop();
+    });
+    s.run();
+    scene.require_all_run();
+  }));
+  EXPECT_GT(rest_ran, 0u) << "no worker ever stood still with a task";
+}
+
 // Threads that cannot be started: others do the work, and after a tick a start is tried again.
 TEST(crew_schedules, leave_no_task_lying_when_a_thread_cannot_be_started) {
   std::uint64_t failed = 0;

@@ -40,6 +40,7 @@ std::unique_ptr<scheduled_fibre> take_idle(std::function<void()> work) {
   taken->work = std::move(work);
   taken->state = fibre_state::ready;
   taken->words = {};
+  taken->is_frozen = false;
   return taken;
 }
 
@@ -96,9 +97,10 @@ void engine::run_body(std::function<void()> body) {
   for (auto& left : fibres_) put_away(std::move(left));
 }
 
-void engine::spawn(std::function<void()> work) {
+void engine::spawn(std::function<void()> work, std::size_t freezes_after) {
   fibres_.push_back(take_idle(std::move(work)));
   fibres_.back()->number = fibres_.size() - 1;
+  fibres_.back()->freezes_after = freezes_after;
   fibres_.back()->priority = (std::int64_t{1} << 40) + static_cast<std::int64_t>(random.below(1 << 30));
 }
 
@@ -133,6 +135,7 @@ void engine::step(const char* operation, const void* object) {
   // Either point may come first: then the fibre that was stopped first goes on before the other, or after it.
   if (by_priority_ && steps == change_points_[0]) current_->priority = 1;
   if (by_priority_ && steps == change_points_[1]) current_->priority = 2;
+  if (current_->freezes_after != 0 && --current_->freezes_after == 0) current_->is_frozen = true;
   go_on_with(pick());
   if (trace.on) trace.operation(current_->number, operation, object);
 }
@@ -148,16 +151,26 @@ scheduled_fibre* engine::pick() {
   scheduled_fibre* highest = nullptr;
   for (const auto& candidate : fibres_) {
     timed += candidate->timed() ? 1 : 0;
-    if (candidate->state != fibre_state::ready) continue;
+    if (!candidate->can_go_on()) continue;
     ++ready;
     if (highest == nullptr || candidate->priority > highest->priority) highest = candidate.get();
   }
   // A deadline may pass while others are slow to go on.
   if (timed != 0 && (ready == 0 || random.below(8) == 0)) return pick_timeout();
-  if (by_priority_ || ready <= 1) return highest;
+  if (ready == 0) return thaw();
+  if (by_priority_ || ready == 1) return highest;
   std::uint64_t skip = random.below(ready);
   for (const auto& candidate : fibres_)
-    if (candidate->state == fibre_state::ready && skip-- == 0) return candidate.get();
+    if (candidate->can_go_on() && skip-- == 0) return candidate.get();
+  return nullptr;
+}
+
+scheduled_fibre* engine::thaw() noexcept {
+  for (const auto& candidate : fibres_) {
+    if (candidate->state != fibre_state::ready) continue;
+    candidate->is_frozen = false;
+    return candidate.get();
+  }
   return nullptr;
 }
 

@@ -46,6 +46,8 @@ struct scheduled_fibre {
   std::size_t number = 0;
   fibre_state state = fibre_state::ready;
   std::int64_t priority = 0;
+  std::size_t freezes_after = 0;  // so many steps; 0: never
+  bool is_frozen = false;         // goes on when nobody else can
   // As a thread: fresh for each schedule.
   thread_words words;
   void (*at_exit)() noexcept = nullptr;
@@ -54,6 +56,7 @@ struct scheduled_fibre {
   std::chrono::nanoseconds deadline{};
   detail::park_end ended = detail::park_end::woken;
 
+  bool can_go_on() const { return state == fibre_state::ready && !is_frozen; }
   bool timed() const { return state == fibre_state::parked && deadline != detail::no_deadline; }
 };
 
@@ -65,7 +68,7 @@ class engine {
   engine(std::uint64_t seed, const exploration_options& options, bool traced);
 
   void run_body(std::function<void()> body);
-  void spawn(std::function<void()> work);
+  void spawn(std::function<void()> work, std::size_t freezes_after = 0);
   void run();
   [[noreturn]] void fail(const std::string& what);
 
@@ -92,6 +95,7 @@ class engine {
  private:
   scheduled_fibre* pick();
   scheduled_fibre* pick_timeout();
+  scheduled_fibre* thaw() noexcept;
   void go_on_with(scheduled_fibre* next);
   void leave_for(fibre& to);
   std::string who_is_parked();

@@ -102,6 +102,9 @@ std::ostream& operator<<(std::ostream& out, const exploration& result) {
 }
 
 void scheduler::spawn(std::function<void()> work) { engine_.spawn(std::move(work)); }
+void scheduler::spawn_freezing(std::size_t at_step, std::function<void()> work) {
+  engine_.spawn(std::move(work), at_step);
+}
 void scheduler::run() { engine_.run(); }
 void scheduler::fail(const std::string& what) { engine_.fail(what); }
 void scheduler::yield() { detail::scheduling_point("yield", nullptr); }

@@ -71,6 +71,11 @@ class scheduler {
   /// Adds a fibre, to be started by run(), or from now on when a fibre calls this. It may refer to the body's locals.
   void spawn(std::function<void()> work);
 
+  /// Adds a fibre that stands still for good at its step of that number, wherever that is; 0 for never. It goes on only
+  /// when no other fibre can: so who waits for a lock that it holds gets that, and a spin until it goes on is found as
+  /// a livelock.
+  void spawn_freezing(std::size_t at_step, std::function<void()> work);
+
   /// Runs all spawned fibres to their end. Returns only when that was reached.
   void run();
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The scheduler itself: a tool that finds nothing would pass everything.
+#include <cistern/allocators/mutex.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <schedules/scheduler.hpp>
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <mutex>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -172,6 +176,53 @@ TEST(scheduler, wakes_now_and_then_for_no_reason) {
   });
   EXPECT_GT(without_reason, 10);
   EXPECT_LT(without_reason, 200);
+}
+
+TEST(scheduler, lets_a_frozen_fibre_go_on_only_when_nobody_else_can) {
+  std::array<bool, 4> seen{};
+  EXPECT_TRUE(explore({.schedules = 1000}, [&](scheduler& s) {
+    int steps = 0, others = 0;
+    s.spawn_freezing(1 + s.choose(3), [&] {
+      for (; steps < 3; ++steps) s.yield();
+      s.require(others == 2, "it went on before the others");
+    });
+    for (int i = 0; i < 2; ++i)
+      s.spawn([&] {
+        for (int turn = 0; turn < 20; ++turn) s.yield();
+        seen[static_cast<std::size_t>(steps)] = true;
+        ++others;
+      });
+    s.run();
+    s.require(steps == 3, "it did not go on");
+  }));
+  EXPECT_TRUE(seen[0] && seen[1] && seen[2] && !seen[3]);
+}
+
+TEST(scheduler, lets_a_frozen_fibre_give_back_a_lock_that_another_one_waits_for) {
+  EXPECT_TRUE(explore({.schedules = 1000}, [](scheduler& s) {
+    mutex held;
+    s.spawn_freezing(1 + s.choose(4), [&] {
+      const std::scoped_lock lock(held);
+      s.yield();
+    });
+    s.spawn([&] { const std::scoped_lock lock(held); });
+    s.run();
+  }));
+}
+
+TEST(scheduler, finds_who_spins_until_a_frozen_fibre_goes_on) {
+  const exploration found = explore({.schedules = 100, .max_steps = 1000}, [](scheduler& s) {
+    bool is_done = false;
+    s.spawn_freezing(1, [&] {
+      s.yield();
+      is_done = true;
+    });
+    s.spawn([&] {
+      while (!is_done) sync::yield();
+    });
+    s.run();
+  });
+  EXPECT_NE(found.failure.find("a livelock"), std::string::npos) << found;
 }
 
 TEST(scheduler, jumps_to_the_deadline_when_all_sleep) {

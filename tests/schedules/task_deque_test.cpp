@@ -105,6 +105,50 @@ TEST(task_deque_schedules, let_no_thief_go_away_empty_while_there_are_tasks) {
   }));
 }
 
+// A thief stands still for good anywhere in a steal, perhaps with a task: the owner and another thief have the rest.
+TEST(task_deque_schedules, give_the_rest_to_others_when_a_thief_never_goes_on) {
+  EXPECT_TRUE(explore({}, [](scheduler& s) {
+    deque_scene scene(s);
+    scene.push(4);
+    bool is_over = false;
+    std::size_t stolen = 0, popped = 0;
+    s.spawn_freezing(1 + s.choose(12), [&] {
+      stolen += scene.steal() ? 1U : 0U;
+      is_over = true;
+    });
+    s.spawn([&] {
+      for (int turn = 0; turn < 3; ++turn) stolen += scene.steal() ? 1U : 0U;
+    });
+    s.spawn([&] {
+      scene.push(4);
+      while (scene.pop()) ++popped;
+      s.require(scene.own->looks_empty(), "a task was out of reach");
+    });
+    s.run();
+    s.require(is_over && stolen + popped == 8, "a task was lost");
+    scene.require_all_there();
+  }));
+}
+
+TEST(task_deque_schedules, give_the_rest_to_thieves_when_the_owner_never_goes_on) {
+  EXPECT_TRUE(explore({}, [](scheduler& s) {
+    deque_scene scene(s);
+    scene.push(4);
+    bool is_over = false;
+    std::size_t stolen = 0;
+    s.spawn_freezing(1 + s.choose(12), [&] {
+      scene.work(2);
+      is_over = true;
+    });
+    s.spawn([&] {
+      while (scene.steal()) ++stolen;
+      if (!is_over) s.require(stolen >= 2, "a task was out of reach");
+    });
+    s.run();
+    scene.require_all_there();
+  }));
+}
+
 // The array grows from two slots to four and eight, and old ones are freed as soon as they may be.
 TEST(task_deque_schedules, lose_nothing_as_the_array_grows) {
   EXPECT_TRUE(explore({}, [](scheduler& s) {

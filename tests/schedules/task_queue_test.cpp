@@ -4,6 +4,7 @@
 #include <schedules/scheduler.hpp>
 #include <schedules/worker_world.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,13 @@ class queue_scene {
   static constexpr std::size_t producers = 3, most_of_each = 12;
 
   explicit queue_scene(scheduler& with) : s(with), world_(with), queue(world_.upstream) {}
+  /// With no consumer left.
+  ~queue_scene() {
+    queue.reset();
+    world_.upstream.require_all_back();
+  }
+  queue_scene(const queue_scene&) = delete;
+  queue_scene& operator=(const queue_scene&) = delete;
 
   /// The producer's next task. False when the queue is closed.
   bool push(std::size_t producer) {
@@ -50,13 +58,13 @@ class queue_scene {
   /// What a consumer has got: nothing, or it has run it.
   class consumer {
    public:
-    explicit consumer(queue_scene& scene) : scene_(scene) {}
+    explicit consumer(queue_scene& scene) : scene_(scene), own_(*scene.queue) {}
     bool pop() {
       queue_scene& scene = scene_;
       const std::size_t there = scene.whole();
       ++scene.popping_;
       task got;
-      const bool popped = scene.queue->pop(got);
+      const bool popped = scene.queue->pop(got, own_);
       --scene.popping_;
       if (!popped) {
         scene.require_none_left_of(there);
@@ -78,6 +86,7 @@ class queue_scene {
    private:
     friend queue_scene;
     queue_scene& scene_;
+    task_queue::consumer own_;
     std::array<std::size_t, producers> next_{};  // of each producer's tasks, the first that may come
   };
 
@@ -91,12 +100,8 @@ class queue_scene {
     for (std::size_t producer = 0; producer < producers; ++producer)
       for (std::size_t i = 0; i < accepted_[producer]; ++i) s.require(taken_[producer][i] == 1, "a task was lost");
     s.require(queue->looks_empty() && queue->size() == 0 && queue->popped() == popped_, "it is not empty at the end");
-    end();
   }
-  void end() {
-    queue.reset();
-    world_.upstream.require_all_back();
-  }
+  void run_out_of_memory() noexcept { world_.upstream.run_out(); }
   std::size_t pushed() const noexcept { return pushed_; }
   std::size_t dropped() const noexcept { return dropped_; }
 
@@ -152,7 +157,7 @@ class queue_scene {
   std::optional<task_queue> queue;
 };
 
-constexpr exploration_options some{.schedules = default_schedules / 2};
+constexpr exploration_options some{.schedules = default_schedules / 2}, many{.schedules = 4 * default_schedules};
 
 TEST(task_queue_schedules, give_each_task_once_and_in_order) {
   EXPECT_TRUE(explore(some, [](scheduler& s) {
@@ -172,7 +177,7 @@ TEST(task_queue_schedules, give_each_task_once_and_in_order) {
 // that still takes a task out of a cell which is wanted again, one that claims by what it has read two laps ago.
 TEST(task_queue_schedules, go_round_behind_slow_consumers) {
   std::size_t rounds = 0;
-  EXPECT_TRUE(explore({}, [&](scheduler& s) {
+  EXPECT_TRUE(explore(many, [&](scheduler& s) {
     queue_scene scene(s);
     scene.push_often(0, 2);
     s.spawn([&] {
@@ -196,10 +201,58 @@ TEST(task_queue_schedules, go_round_behind_slow_consumers) {
   EXPECT_GT(rounds, 0) << "there were never two chunks only";
 }
 
+// One consumer stands still for good anywhere in a pop, perhaps with a task: the others go round the ring as often as
+// they like, with one chunk more.
+TEST(task_queue_schedules, go_round_past_a_consumer_that_never_goes_on) {
+  std::size_t most_chunks = 0;
+  EXPECT_TRUE(explore(some, [&](scheduler& s) {
+    queue_scene scene(s);
+    scene.push_often(0, 2);
+    bool is_over = false;
+    s.spawn_freezing(1 + s.choose(32), [&] {
+      queue_scene::consumer stopped(scene);
+      stopped.pop();
+      is_over = true;
+    });
+    s.spawn([&] {
+      queue_scene::consumer own(scene);
+      own.pop();
+      for (int turn = 0; turn < 5; ++turn) {
+        scene.push_often(0, 2);
+        own.pop_often(2);
+      }
+      if (!is_over) most_chunks = std::max(most_chunks, scene.queue->chunk_count());
+    });
+    s.run();
+    scene.require_all_run();
+  }));
+  EXPECT_EQ(most_chunks, 3);
+}
+
+// Two chunks are all that there is memory for.
+TEST(task_queue_schedules, wait_for_a_consumer_when_there_is_no_memory_to_go_past_it) {
+  EXPECT_TRUE(explore(some, [](scheduler& s) {
+    queue_scene scene(s);
+    scene.push_often(0, 3);
+    scene.run_out_of_memory();
+    s.spawn([&] {
+      queue_scene::consumer own(scene);
+      own.pop_often(3);
+      scene.push_often(0, 3);
+    });
+    s.spawn([&] {
+      queue_scene::consumer slow(scene);
+      slow.pop();
+    });
+    s.run();
+    scene.require_all_run();
+  }));
+}
+
 // The first chunk is spent and about to be left, as a consumer looks at it that then stands still; meanwhile it becomes
 // the last one, and the first.
 TEST(task_queue_schedules, look_again_when_a_chunk_is_used_again) {
-  EXPECT_TRUE(explore(some, [](scheduler& s) {
+  EXPECT_TRUE(explore(many, [](scheduler& s) {
     queue_scene scene(s);
     queue_scene::consumer quick(scene), slow(scene);
     scene.push_often(0, 4);
@@ -297,13 +350,15 @@ TEST(task_queue_schedules, trim_away_no_chunk_that_is_read) {
 TEST(task_queue_schedules, drop_what_is_left) {
   EXPECT_TRUE(explore({.schedules = default_schedules / 10}, [](scheduler& s) {
     queue_scene scene(s);
-    queue_scene::consumer one(scene);
     for (std::size_t producer = 0; producer < 2; ++producer)
       s.spawn([&, producer] { scene.push_often(producer, 1 + s.choose(4)); });
-    s.spawn([&] { one.pop_often(2); });
+    s.spawn([&] {
+      queue_scene::consumer one(scene);
+      one.pop_often(2);
+    });
     s.run();
     const std::uint64_t left = scene.queue->pushed() - scene.queue->popped();
-    scene.end();
+    scene.queue.reset();
     s.require(scene.dropped() == left, "a task that was left was not dropped");
   }));
 }

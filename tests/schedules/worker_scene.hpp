@@ -73,6 +73,7 @@ class worker_scene {
   }
   std::uint32_t accepted_so_far() const noexcept { return accepted_; }
   std::uint32_t dropped() const noexcept { return dropped_; }
+  std::uint32_t ended() const noexcept { return ended_.peek(); }
   std::uint32_t running() const noexcept { return running_; }
 
   stop_report stop(bool discard = false) {

@@ -27,7 +27,7 @@ int worker_threads::make(pthread_t* made, void* (*run)(void*), void* argument) n
   world.s.require(world.thread_count_ < world.threads_.size(), "the world has not so many threads");
   const std::size_t number = world.thread_count_++;
   *made = number;
-  world.s.spawn([&world, number, run, argument] {
+  world.s.spawn_freezing(number == 0 ? world.first_freezes_at : 0, [&world, number, run, argument] {
     worker_world::thread& self = world.threads_[number];
     self.id = sync::thread_id();
     run(argument);

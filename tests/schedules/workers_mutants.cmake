@@ -78,12 +78,12 @@ schedules_mutant(deque_end_without_a_barrier FILE workers/task_deque.cpp
 
 # task_queue.
 set(queue_mixed_up
-    "(a task was (taken twice|lost|not found)|a task is not whole|one producer's .*|tasks were miscounted|not at its .*)")
+    "(a task was (taken twice|lost|not found)|a task is not whole|one producer's .*|tasks were miscounted|not at its .*|.*finds a task where there is none.*)")
 set(queue_header include/cistern/workers/detail/task_queue.hpp)
 
-schedules_mutant(queue_flag_without_a_lap FILE ${queue_header}
-                 TEXT "return flag != empty && (flag & 1) == (claims >> 32 & 1);"
-                 BECOMES "return flag != empty && claims + 1 != 0;"
+schedules_mutant(queue_consumer_that_says_nothing FILE ${queue_header}
+                 TEXT "      by.within_.store(first, std::memory_order_release);"
+                 BECOMES "      "
                  USERS task_queue_test.cpp
                  TEST task_queue_schedules.go_round_behind_slow_consumers
                  FAILS "${queue_mixed_up}")
@@ -128,12 +128,17 @@ schedules_mutant(queue_that_leaves_a_chunk_with_tasks FILE workers/task_queue.cp
                  BECOMES ") return"
                  TEST task_queue_schedules.look_again_when_a_chunk_is_used_again
                  FAILS "${queue_mixed_up}")
-schedules_mutant(queue_producer_that_does_not_wait_for_its_cell FILE ${queue_header}
-                 TEXT "        wait_until_empty(place);"
-                 BECOMES "        {}"
+schedules_mutant(queue_consumer_that_leaves_early FILE ${queue_header}
+                 TEXT "      into.take(flag, place.body);"
+                 BECOMES "      by.within_.store(nullptr);\n      into.take(flag, place.body);"
                  USERS task_queue_test.cpp
                  TEST task_queue_schedules.go_round_behind_slow_consumers
                  FAILS "${queue_mixed_up}")
+schedules_mutant(queue_that_waits_for_a_stopped_consumer FILE workers/task_queue.cpp
+                 TEXT "    before = free;"
+                 BECOMES "    sync::yield();"
+                 TEST task_queue_schedules.go_round_past_a_consumer_that_never_goes_on
+                 FAILS "not at its .*")
 schedules_mutant(queue_chunk_freed_at_once FILE workers/task_queue.cpp
                  TEXT "gone == nullptr || epoch_domain::default_domain().synchronize(std::chrono::milliseconds(1));"
                  BECOMES "true;"
@@ -144,6 +149,17 @@ schedules_mutant(queue_closed_without_an_exchange FILE workers/task_queue.cpp
                  BECOMES "last->tickets.load();\n  last->tickets.store(lap | no_tickets);"
                  TEST task_queue_schedules.close_between_two_pushes
                  FAILS "${queue_mixed_up}")
+
+schedules_mutant(crew_tick_that_does_not_look_after_searchers FILE workers/crew_control.cpp
+                 TEXT "  if (stands_still) wake_one();\n"
+                 BECOMES ""
+                 TEST crew_schedules.go_on_when_a_worker_never_does
+                 FAILS "not at its .*")
+schedules_mutant(crew_tick_that_goes_on_counting_on_who_stands_still FILE workers/crew_control.cpp
+                 TEXT "    for (std::size_t i = 0; stands_still && i < workers_.size(); ++i) count_off(*workers_[i]);\n"
+                 BECOMES ""
+                 TEST crew_schedules.go_on_when_a_worker_never_does
+                 FAILS "not at its .*")
 
 # crew and permits. That a fence is missing does not show here, but in tests/models/parking.pml.
 schedules_mutant(crew_sleeper_that_does_not_look_again FILE workers/crew.cpp

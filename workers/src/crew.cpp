@@ -68,7 +68,7 @@ void crew::run_worker(worker& mine) noexcept {
   if (observer_ != nullptr) observer_->worker_started(mine.index);
   work(mine);
   if (is_forked()) return;  // the crew and what it counts are the parent's
-  if (mine.is_searching) end_search(mine);
+  if (mine.is_searching.load(std::memory_order_relaxed)) end_search(mine);
   if (observer_ != nullptr) observer_->worker_ended(mine.index);
   mine.memory.trim();
   mine.deque.trim();
@@ -80,11 +80,12 @@ void crew::work(worker& mine) noexcept {
   for (;;) {
     if (orders_.load(std::memory_order_acquire) != 0 && !obey(mine)) return;  // [p] pairs with [o]
     if (run_next(mine)) continue;
-    if (!mine.is_searching && idle_word(idle_.load(std::memory_order_relaxed)).searchers() == 0) {
+    if (!mine.is_searching.load(std::memory_order_relaxed) &&
+        idle_word(idle_.load(std::memory_order_relaxed)).searchers() == 0) {
       idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst);
-      mine.is_searching = true;
+      mine.is_searching.store(true, std::memory_order_relaxed);
     }
-    if (mine.is_searching && search(mine)) continue;
+    if (mine.is_searching.load(std::memory_order_relaxed) && search(mine)) continue;
     if (!sleep(mine)) return;
   }
 }
@@ -98,7 +99,7 @@ bool crew::run_next(worker& mine) noexcept {
     if (stolen != nullptr) run_taken(mine, stolen);
     return stolen != nullptr;
   }
-  if (mine.is_searching) end_search(mine);
+  if (mine.is_searching.load(std::memory_order_relaxed)) end_search(mine);
   run(mine, node->work);
   free_node(node);
   return true;
@@ -119,7 +120,7 @@ bool crew::run_from_elsewhere(worker& mine) noexcept {
 
 // Who waits for its group may find what the task has submitted here.
 void crew::run_taken(worker& mine, task_node* node) noexcept {
-  if (mine.is_searching) end_search(mine);
+  if (mine.is_searching.load(std::memory_order_relaxed)) end_search(mine);
   mine.helps.store(group_of(node->work), std::memory_order_relaxed);
   run(mine, node->work);
   mine.helps.store(nullptr, std::memory_order_relaxed);
@@ -128,9 +129,9 @@ void crew::run_taken(worker& mine, task_node* node) noexcept {
 
 bool crew::run_from_outside(worker& mine) noexcept {
   task work;
-  if (!queue_.pop(work)) return false;
+  if (!queue_.pop(work, mine.takes)) return false;
   if (is_bounded_ && !is_direct_) room_.release();
-  if (mine.is_searching) end_search(mine);
+  if (mine.is_searching.load(std::memory_order_relaxed)) end_search(mine);
   run(mine, work);
   if (is_direct_) room_.release();
   return true;
@@ -260,7 +261,7 @@ bool crew::search(worker& mine) noexcept {
 }
 
 void crew::end_search(worker& mine) noexcept {
-  mine.is_searching = false;
+  if (!mine.is_searching.exchange(false, std::memory_order_relaxed)) return;  // a tick has counted it off
   const idle_word before(idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst));  // [e] pairs with [m]
   if (before.searchers() == 1 && before.wakeable() != 0 && sees_work(mine)) wake_one();
 }
@@ -290,7 +291,7 @@ bool crew::sleep(worker& mine) noexcept {
       return true;
     }
     if (orders() != order::none && !paused_) return true;  // obey() first
-    was_searching = std::exchange(mine.is_searching, false);
+    was_searching = mine.is_searching.exchange(false, std::memory_order_relaxed);
     enter_sleepers(mine);
     before = idle_word(idle_.fetch_add(idle_word::one_wakeable - (was_searching ? idle_word::one_searcher : 0),
                                        std::memory_order_seq_cst));  // [s] pairs with [n], [e] with [m]
@@ -306,7 +307,7 @@ bool crew::sleep(worker& mine) noexcept {
     if (mine.is_sleeping && !paused_) {
       leave_sleepers(mine);
       mine.state.store(worker::awake, std::memory_order_relaxed);
-      mine.is_searching = true;
+      mine.is_searching.store(true, std::memory_order_relaxed);
       idle_.fetch_sub(idle_word::one_wakeable - idle_word::one_searcher, std::memory_order_seq_cst);
       return true;
     }
@@ -391,7 +392,7 @@ void crew::leave_sleepers(worker& mine) noexcept {
 // The caller unparks it, without the mutex.
 void crew::rouse(worker& sleeper, bool as_searcher) noexcept {
   leave_sleepers(sleeper);
-  sleeper.is_searching = as_searcher;
+  sleeper.is_searching.store(as_searcher, std::memory_order_relaxed);
   idle_.fetch_sub(idle_word::one_wakeable - (as_searcher ? idle_word::one_searcher : 0), std::memory_order_seq_cst);
   sleeper.state.store(worker::awake, std::memory_order_release);  // [w] pairs with [v]
 }
@@ -400,22 +401,21 @@ void crew::wake_one() noexcept {
   background_reclaimer::wake();
   worker* started = nullptr;
   {
-    const std::scoped_lock lock(mutex_);
+    std::unique_lock lock(mutex_);
     const idle_word idle(idle_.load(std::memory_order_seq_cst));
     if (idle.searchers() != 0 || idle.wakeable() == 0) return;
     wakes_.fetch_add(1, std::memory_order_relaxed);
-    if (warmest_ != nullptr) {
-      worker& woken = *warmest_;
-      rouse(woken, true);
-      sync::unpark_one(woken.state);
-      return;
+    if (worker* const woken = warmest_) {
+      rouse(*woken, true);
+      lock.unlock();  // the system call takes microseconds
+      return sync::unpark_one(woken->state);
     }
     if (startable_ == 0) return;
     started = take_place();
     if (started == nullptr) return;
     // Nobody is woken while there is a searcher, and an observer may take its time before this one begins.
     if (observer_ == nullptr) {
-      started->is_searching = true;
+      started->is_searching.store(true, std::memory_order_relaxed);
       idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst);
     }
     static_cast<void>(set_startable());
@@ -425,11 +425,16 @@ void crew::wake_one() noexcept {
 
 void crew::check_after_room_for_wakes() noexcept {
   static_cast<void>(asymmetric_fence::heavy_fence());  // [s] pairs with [n]
-  // Of the queue its size, for which this thread needs no place in the epoch domain.
-  bool work = queue_.size() != 0 || handed_over_.load(std::memory_order_acquire) != 0;
+  if (has_work()) wake_one();
+}
+
+// Of the queue its size, for which this thread needs no place in the epoch domain.
+bool crew::has_work() const noexcept {
+  if (queue_.size() != 0 || handed_over_.load(std::memory_order_acquire) != 0) return true;
   const worker_table& table = *table_.load(std::memory_order_acquire);
-  for (std::size_t i = 0; i < table.count && !work; ++i) work = !table.at[i]->deque.looks_empty();
-  if (work) wake_one();
+  for (std::size_t i = 0; i < table.count; ++i)
+    if (!table.at[i]->deque.looks_empty()) return true;
+  return false;
 }
 
 }  // namespace cistern::inline v0::detail

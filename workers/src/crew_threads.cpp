@@ -51,10 +51,16 @@ void crew::leave_to_join(worker& mine) noexcept {
   pthread_join(before, nullptr);  // it has ended, or is just about to
 }
 
+// A searcher no more; whoever counts it off looks for work after that.
+void crew::count_off(worker& searcher) noexcept {
+  if (searcher.is_searching.exchange(false, std::memory_order_relaxed))
+    idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst);
+}
+
 void crew::start_failed(worker& mine) noexcept {
   failed_starts_.fetch_add(1, std::memory_order_relaxed);
   starts_failed_ = true;  // none is started before the next tick, whoever comes
-  if (std::exchange(mine.is_searching, false)) idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst);
+  count_off(mine);
   mine.has_thread = false;
   --threads_;
   static_cast<void>(set_startable());
@@ -84,7 +90,7 @@ void crew::thread_ended(worker& mine) noexcept {
   bool nobody_was_wakeable = false;
   {
     const std::scoped_lock lock(mutex_);
-    if (std::exchange(mine.is_searching, false)) idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst);
+    count_off(mine);
     --threads_;
     if (std::exchange(mine.is_leaving, false)) --leaving_;
     mine.has_thread = false;
@@ -133,7 +139,7 @@ worker* crew::take_place() {
 }
 
 void crew::add_place() {
-  auto made = std::make_unique<worker>(*this, workers_.size(), arena_options_, queue_upstream_);
+  auto made = std::make_unique<worker>(*this, workers_.size(), arena_options_, queue_upstream_, queue_);
   auto table = std::make_unique<worker_table>();
   table->count = workers_.size() + 1;
   table->at = std::make_unique<worker*[]>(table->count);

@@ -6,20 +6,23 @@
 //
 // Invariants: I1 tickets are below chunk_cells in the last chunk only, and there while the queue is open: so a producer
 // that has read an old last_ gets no ticket, or one that is good. I2 a chunk's claims grow while it is in use and
-// change their lap as it is used again: so a claim that succeeds is for the cell that was seen. I3 a cell is filled
-// after it was emptied [e, f], and says of which lap its task is: so a chunk may be used again while a consumer still
-// takes the last tasks out of it. I4 the first chunk moves on with mutex_ held, and only past a chunk that is spent and
-// not the last.
+// change their lap as it is used again: so a claim that succeeds is for the cell that was seen. I3 a chunk is used
+// again when no consumer is within it, and all its cells are empty then: who claims a cell of it has said before that
+// it is within, which whoever sees the claim sees, and says so no more when it has emptied the cell. One that is
+// stopped for ever keeps its chunk, and others are used. I4 the first chunk moves on with mutex_ held, and only past a
+// chunk that is spent and not the last.
 //
 // Orders:
 //   [a] release of a cell's flag <-> [b] acquire in pop(): the body, and what came before the push
 //   [d] release of first_ and last_, with mutex_ held <-> [c] acquire: the chunk as it was made or made ready
 //   [h] release by claims <-> [g] acquire: who sees a lap or a claim also sees what the cells were before; a consumer,
 //       and who uses the chunk again
-//   [i] release of a new lap's tickets <-> [j] acquire by a ticket: also who had read last_ in a lap before sees that
-//       the cells were filled since, and waits until they are empty
-//   [f] release of an emptied cell <-> [e] acquire in push(): the consumer has done with the body
+//   [i] release of a new lap's tickets <-> [j] acquire by a ticket: also who had read last_ in a lap before fills cells
+//       that were emptied before
+//   [f] release of where a consumer is <-> [e] acquire by who uses a chunk again: the consumer has done with the cells
+//       and bodies of the chunk that it was within before
 #include <cistern/allocators/epoch_domain.hpp>
+#include <cistern/allocators/fatal.hpp>
 #include <cistern/workers/detail/task_queue.hpp>
 #include <cistern/workers/detail/worker.hpp>
 
@@ -101,8 +104,48 @@ void task_queue::free_chunk(chunk* gone) noexcept {
   upstream_.deallocate(gone, sizeof(chunk), alignof(chunk));
 }
 
+task_queue::consumer::consumer(task_queue& of) noexcept : of_(of) {
+  const std::scoped_lock lock(of.mutex_);
+  next_ = std::exchange(of.consumers_, this);
+}
+
+task_queue::consumer::~consumer() {
+  const std::scoped_lock lock(of_.mutex_);
+  consumer** link = &of_.consumers_;
+  while (*link != nullptr && *link != this) link = &(*link)->next_;
+  if (*link != nullptr) *link = next_;  // else this is the child of a fork
+}
+
+// Of a chunk that has all its cells claimed: no consumer still takes a task out of it.
+bool task_queue::is_left(const chunk* spent) const noexcept {
+  for (const consumer* each = consumers_; each != nullptr; each = each->next_)
+    if (each->within_.load(std::memory_order_acquire) == spent) return false;  // [e] pairs with [f]
+  return true;
+}
+
+// One to use again, moved to behind the last one; nullptr when there is none.
+task_queue::chunk* task_queue::free_chunk_behind(chunk* last) const noexcept {
+  const chunk* const first = first_.load(std::memory_order_relaxed);
+  for (chunk* before = last;;) {
+    chunk* const free = before->next.load(std::memory_order_relaxed);
+    if (free == first) return nullptr;
+    static_cast<void>(free->claims.load(std::memory_order_acquire));  // [g] pairs with [h]: who is within has said so
+    if (is_left(free)) {
+      before->next.store(free->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+      free->next.store(last->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+      last->next.store(free, std::memory_order_relaxed);
+      return free;
+    }
+    before = free;
+  }
+}
+
+void task_queue::not_empty() noexcept {
+  fatal("a worker_pool's queue finds a task where there is none: its memory was written to by somebody else");
+}
+
 task_queue::outcome task_queue::add_chunk(const chunk* full) noexcept {
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   chunk* const last = last_.load(std::memory_order_relaxed);
   // Tickets that were refused are taken back, or after 2^32 of them one would be good.
   const auto refuse = [last](std::uint64_t index, outcome why) {
@@ -114,19 +157,24 @@ task_queue::outcome task_queue::add_chunk(const chunk* full) noexcept {
   // Also when it has become the last one again meanwhile: then it is not full.
   const std::uint64_t taken = last->tickets.load(std::memory_order_relaxed);
   if (last != full || (taken & index_mask) < chunk_cells) return outcome::accepted;
-  chunk* next = last->next.load(std::memory_order_relaxed);
-  if (next == first_.load(std::memory_order_relaxed)) {
-    chunk* const made = make_chunk(false);
-    if (made == nullptr) return refuse(chunk_cells, outcome::no_memory);
-    made->next.store(next, std::memory_order_relaxed);
-    last->next.store(made, std::memory_order_relaxed);
-    next = made;
-    ++chunks_;
-  } else {
-    const std::uint64_t claims = next->claims.load(std::memory_order_acquire);  // [g] pairs with [h]
-    const std::uint64_t lap = (claims & ~index_mask) + one_lap;
+  chunk* next = free_chunk_behind(last);
+  if (next != nullptr) {
+    const std::uint64_t lap = (next->claims.load(std::memory_order_relaxed) & ~index_mask) + one_lap;
     next->claims.store(lap, std::memory_order_release);   // [h] pairs with [g]
     next->tickets.store(lap, std::memory_order_release);  // [i] pairs with [j]
+  } else {
+    next = make_chunk(false);
+    if (next == nullptr) {
+      if (free_chunks() == 0) return refuse(chunk_cells, outcome::no_memory);
+      // There is one as soon as a consumer has taken its task out of it: nanoseconds, unless it is stopped just there.
+      static_cast<void>(refuse(chunk_cells, outcome::accepted));
+      lock.unlock();
+      sync::yield();
+      return outcome::accepted;
+    }
+    next->next.store(last->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    last->next.store(next, std::memory_order_relaxed);
+    ++chunks_;
   }
   next->position = last->position + chunk_cells;
   last_.store(next, std::memory_order_release);  // [d] pairs with [c]
@@ -144,16 +192,6 @@ bool task_queue::next_chunk(const chunk* spent) noexcept {
   return true;
 }
 
-void task_queue::wait_until_empty(const cell& place) noexcept {
-  // A consumer has claimed it and is about to take the task out: nanoseconds, unless it is stopped just there.
-  for (int i = 0; place.flag.load(std::memory_order_acquire) != empty; ++i) {  // [e] pairs with [f]
-    if (i < sync::mutex_spins)
-      sync::spin_pause();
-    else
-      sync::yield();
-  }
-}
-
 void task_queue::close_locked() noexcept {
   if (closed_) return;
   closed_ = true;
@@ -169,7 +207,10 @@ void task_queue::close() noexcept {
 }
 
 void task_queue::unlock_after_fork(bool is_child) noexcept {
-  if (is_child) close_locked();
+  if (is_child) {
+    close_locked();
+    consumers_ = nullptr;  // their threads are the parent's, and no chunk is used again
+  }
   mutex_.unlock();
 }
 

@@ -256,6 +256,8 @@ class CISTERN_EXPORT crew final : private ager {
 
   void wake_one() noexcept;
   void check_after_room_for_wakes() noexcept;
+  bool has_work() const noexcept;
+  void count_off(worker& searcher) noexcept;
   bool start(worker& mine) noexcept;
   void leave_to_join(worker& mine) noexcept;
   void start_failed(worker& mine) noexcept;
@@ -329,6 +331,7 @@ class CISTERN_EXPORT crew final : private ager {
   worker* warmest_ = nullptr;
   worker* coldest_ = nullptr;
   sync::clock::time_point last_retired_{};
+  std::uint64_t started_at_tick_ = 0;
   std::vector<std::unique_ptr<worker>> workers_;
   std::vector<std::unique_ptr<worker_table>> tables_;  // the last one is in use, the others may be read still
   std::stop_source stop_source_;

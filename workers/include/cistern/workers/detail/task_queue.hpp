@@ -26,8 +26,9 @@ namespace cistern::inline v0::detail {
 /// for each task beside the two counters, and cells are used again while they are warm. Chunks that were not needed
 /// for a while go back to the upstream by trim().
 ///
-/// Tasks come out in the order of tickets: a producer that is stopped between its ticket and publishing keeps those
-/// behind it from being seen until it goes on.
+/// Progress: a consumer that is stopped anywhere in pop(), for ever, keeps its chunk (and the task that it has
+/// claimed), and holds up nobody, unless it is within the mutex. Tasks come out in the order of tickets: a producer
+/// that is stopped between its ticket and publishing keeps those behind it from being seen until it goes on.
 ///
 /// Threads: all functions from any. Lifetime: destroyed when nobody uses it; tasks that are left are dropped.
 /// Happens-before: what came before a push() happens before what follows the pop() of that task. Failure: push() and
@@ -35,8 +36,26 @@ namespace cistern::inline v0::detail {
 /// nothing has happened then. Complexity: O(1); one read-modify-write each way, a mutex once in a chunk
 /// (perf/workers/task_queue_bench.cpp).
 class CISTERN_EXPORT task_queue {
+  struct chunk;
+
  public:
   enum class outcome : std::uint8_t { accepted, closed, no_memory };
+
+  /// Who takes tasks out, one thread at a time: says which chunk it is just taking one out of, so that this is not used
+  /// again meanwhile. A mutex and, at its end, a walk over the consumers. The queue outlives it.
+  class CISTERN_EXPORT consumer {
+   public:
+    explicit consumer(task_queue& of) noexcept;
+    ~consumer();
+    consumer(const consumer&) = delete;
+    consumer& operator=(const consumer&) = delete;
+
+   private:
+    friend task_queue;
+    task_queue& of_;
+    sync::atomic<const chunk*> within_{nullptr};
+    consumer* next_;  // guarded by of_.mutex_
+  };
 
   /// Throws std::bad_alloc. The upstream outlives the queue, and must be thread-safe. When what comes from it are pages
   /// fresh from the system, which are zero, that spares writing them once.
@@ -63,18 +82,19 @@ class CISTERN_EXPORT task_queue {
         continue;
       }
       cell& place = last->cells[ticket & index_mask];
-      if (place.flag.load(std::memory_order_acquire) != empty) [[unlikely]]  // [e] pairs with [f]
-        wait_until_empty(place);
+      // It is: see I3. Looked at all the same, because that is faster than to begin with a store (see worker_pool.md).
+      if (place.flag.load(std::memory_order_relaxed) != empty) [[unlikely]]
+        not_empty();
       if constexpr (Filler::is_nothrow)
-        place.flag.store(flag_of(filler.fill(place.body), ticket), std::memory_order_release);  // [a] pairs with [b]
+        place.flag.store(filler.fill(place.body), std::memory_order_release);  // [a] pairs with [b]
       else
-        fill_or_leave_hollow(filler, place, ticket);
+        fill_or_leave_hollow(filler, place);
       return outcome::accepted;
     }
   }
 
   /// The oldest task, if there is one.
-  [[nodiscard]] bool pop(task& into) {
+  [[nodiscard]] bool pop(task& into, consumer& by) {
     const epoch_guard guard;
     for (unsigned pauses = first_pauses;; pauses = std::min(2 * pauses, most_pauses)) {
       chunk* const first = first_.load(std::memory_order_acquire);           // [c] pairs with [d]
@@ -88,22 +108,31 @@ class CISTERN_EXPORT task_queue {
         continue;
       }
       cell& place = first->cells[index];
-      const std::uintptr_t flag = place.flag.load(std::memory_order_acquire);  // [b] pairs with [a]
-      if (!is_filled(flag, claims)) {
+      const task_operations* const flag = place.flag.load(std::memory_order_acquire);  // [b] pairs with [a]
+      if (flag == empty) {
         if (first->claims.load(std::memory_order_relaxed) != claims) continue;
         return false;
       }
+      by.within_.store(first,
+                       std::memory_order_release);  // [f] pairs with [e]: it has left the one before; and before [h]
       // [h] pairs with [g]: what is read of the cell after a claim is not read before the one before it
       if (!first->claims.compare_exchange_strong(claims, claims + 1, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed)) {
+        by.within_.store(nullptr, std::memory_order_release);  // [f] pairs with [e]
         // Another one was faster. Where tasks are so short that this happens, that one is faster still if left alone.
         for (unsigned i = 0; i < pauses; ++i) sync::spin_pause();
         continue;
       }
-      into.take(operations_of(flag), place.body);
-      place.flag.store(empty, std::memory_order_release);  // [f] pairs with [e]
+      into.take(flag, place.body);
+      place.flag.store(empty, std::memory_order_relaxed);    // for the next lap, by [f]
+      by.within_.store(nullptr, std::memory_order_release);  // [f] pairs with [e]
       return true;
     }
+  }
+  /// The same by who seldom does: twice a mutex.
+  [[nodiscard]] bool pop(task& into) {
+    consumer once(*this);
+    return pop(into, once);
   }
 
   /// False when there is a task to pop, and when there is no memory to look; true when there was none a moment ago.
@@ -116,9 +145,8 @@ class CISTERN_EXPORT task_queue {
       if (first_.load(std::memory_order_relaxed) != first) [[unlikely]]            // as in pop()
         continue;
       const std::uint64_t index = claims & index_mask;
-      const bool is_empty = index == chunk_cells
-                                ? first == last_.load(std::memory_order_acquire)
-                                : !is_filled(first->cells[index].flag.load(std::memory_order_acquire), claims);
+      const bool is_empty = index == chunk_cells ? first == last_.load(std::memory_order_acquire)
+                                                 : first->cells[index].flag.load(std::memory_order_acquire) == empty;
       if (!is_empty) return false;
       if (first->claims.load(std::memory_order_relaxed) == claims) return true;  // else it was taken, and others follow
     }
@@ -145,14 +173,12 @@ class CISTERN_EXPORT task_queue {
   void unlock_after_fork(bool is_child) noexcept;
 
  private:
-  // The flag is the address of the operations, and in its lowest bit whether the chunk's lap is odd: a task of the lap
-  // before, which its consumer has claimed and not yet taken out, is not taken for one of this lap.
+  static constexpr const task_operations* empty = nullptr;
   struct alignas(64) cell {
-    sync::atomic<std::uintptr_t> flag{empty};
+    sync::atomic<const task_operations*> flag{empty};
     task_body body;
   };
   static_assert(sizeof(cell) == 64);
-  static constexpr std::uintptr_t empty = 0;
 
   // With the first two members 64 KiB: chunks are few, and one costs an idle pool only the pages that it has touched.
   static constexpr std::uint64_t chunk_cells = 1020;
@@ -161,16 +187,6 @@ class CISTERN_EXPORT task_queue {
   static constexpr std::uint64_t index_mask = 0xffffffff;
   static constexpr std::uint64_t one_lap = index_mask + 1;
   static constexpr std::uint64_t no_tickets = std::uint64_t{1} << 31;
-
-  static std::uintptr_t flag_of(const task_operations* operations, std::uint64_t ticket) noexcept {
-    return reinterpret_cast<std::uintptr_t>(operations) | (ticket >> 32 & 1);
-  }
-  static const task_operations* operations_of(std::uintptr_t flag) noexcept {
-    return reinterpret_cast<const task_operations*>(flag & ~std::uintptr_t{1});
-  }
-  static bool is_filled(std::uintptr_t flag, std::uint64_t claims) noexcept {
-    return flag != empty && (flag & 1) == (claims >> 32 & 1);
-  }
 
   struct chunk {
     chunk() noexcept {}  // NOLINT(modernize-use-equals-default): without the cells, see make_chunk()
@@ -191,13 +207,12 @@ class CISTERN_EXPORT task_queue {
   // What stands in a cell whose filling failed.
   static const task_operations hollow;
   template <class Filler>
-  void fill_or_leave_hollow(Filler& filler, cell& place, std::uint64_t ticket) {
+  void fill_or_leave_hollow(Filler& filler, cell& place) {
     struct publishing {
       cell& place;
-      const std::uint64_t ticket;
       const task_operations* operations = &hollow;
-      ~publishing() { place.flag.store(flag_of(operations, ticket), std::memory_order_release); }  // [a] pairs with [b]
-    } publishes{place, ticket};
+      ~publishing() { place.flag.store(operations, std::memory_order_release); }  // [a] pairs with [b]
+    } publishes{place};
     publishes.operations = filler.fill(place.body);
   }
 
@@ -211,7 +226,9 @@ class CISTERN_EXPORT task_queue {
 
   [[gnu::cold]] outcome add_chunk(const chunk* full) noexcept;
   [[gnu::cold]] bool next_chunk(const chunk* spent) noexcept;
-  [[gnu::cold]] static void wait_until_empty(const cell& place) noexcept;
+  [[gnu::cold, noreturn]] static void not_empty() noexcept;
+  chunk* free_chunk_behind(chunk* last) const noexcept;
+  bool is_left(const chunk* free) const noexcept;
   chunk* make_chunk(bool is_first) noexcept;
   void free_chunk(chunk* gone) noexcept;
   void close_locked() noexcept;
@@ -230,7 +247,8 @@ class CISTERN_EXPORT task_queue {
   std::uint64_t closed_at_ = 0;  // tickets of the last chunk, when it was closed
   std::size_t chunks_ = 1;       // in the ring
   mutable std::size_t high_water_ = 0;
-  std::size_t unneeded_ = 0;             // the fewest that were free since the last trim()
+  std::size_t unneeded_ = 0;  // the fewest that were free since the last trim()
+  consumer* consumers_ = nullptr;
   chunk* detached_ = nullptr;            // out of the ring, but somebody may still read them; linked by next
   std::pmr::memory_resource& upstream_;  // constant, as is the next one
   const bool gives_fresh_pages_;

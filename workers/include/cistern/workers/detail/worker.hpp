@@ -5,6 +5,7 @@
 #include <cistern/allocators/export.hpp>
 #include <cistern/allocators/sync.hpp>
 #include <cistern/workers/detail/task_deque.hpp>
+#include <cistern/workers/detail/task_queue.hpp>
 #include <cistern/workers/detail/task_site.hpp>
 #include <cistern/workers/detail/work_place.hpp>
 #include <cistern/workers/task.hpp>
@@ -56,8 +57,9 @@ enum class task_end : std::uint8_t { completed, failed, cancelled, expired };
 
 /// One place for a worker in a crew: a thread has it from its start to its end, and the next one after that.
 struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding): lines of their own
-  worker(crew& in, std::size_t at, const arena_options& memory_options, std::pmr::memory_resource& upstream)
-      : pool(in), index(at), deque(upstream), memory(memory_options) {}
+  worker(crew& in, std::size_t at, const arena_options& memory_options, std::pmr::memory_resource& upstream,
+         task_queue& queue)
+      : pool(in), index(at), deque(upstream), memory(memory_options), takes(queue) {}
 
   // Constant.
   crew& pool;
@@ -67,7 +69,6 @@ struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding
   task_deque<task_node> deque;  // its own end; others steal from it
   arena memory;
   task_end end = task_end::completed;  // of the running task, if it says so itself
-  bool is_searching = false;           // is counted among the searchers
   std::uint32_t turn = 0;              // of looks for work, to look elsewhere at times
   std::size_t victim = 0;              // where it looked last
 
@@ -75,6 +76,8 @@ struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding
   sync::atomic<std::uint64_t> running{0};  // the site of the running task and 1; 0 for none. See crew::running_task
   owned_counter submitted, started, finished, failed, cancelled, expired, steals, parks;
   sync::atomic<bool> trim_wanted{false};     // a tick has come by
+  sync::atomic<bool> is_searching{false};    // is counted among the searchers; who makes it false counts it off
+  task_queue::consumer takes;                // of the crew's queue
   sync::atomic<group_core*> helps{nullptr};  // the group whose task it has stolen and runs
 
   // Parking: the thread sleeps while it is `asleep`; whoever changes that has taken the worker out of the sleepers.
