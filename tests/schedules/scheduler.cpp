@@ -105,6 +105,7 @@ void scheduler::spawn(std::function<void()> work) { engine_.spawn(std::move(work
 void scheduler::spawn_freezing(std::size_t at_step, std::function<void()> work) {
   engine_.spawn(std::move(work), at_step);
 }
+void scheduler::freeze_after(std::size_t steps) { engine_.self().freezes_after = steps; }
 void scheduler::run() { engine_.run(); }
 void scheduler::fail(const std::string& what) { engine_.fail(what); }
 void scheduler::yield() { detail::scheduling_point("yield", nullptr); }

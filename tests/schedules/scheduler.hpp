@@ -76,6 +76,9 @@ class scheduler {
   /// a livelock.
   void spawn_freezing(std::size_t at_step, std::function<void()> work);
 
+  /// The same for the fibre that calls this, so many steps from now.
+  void freeze_after(std::size_t steps);
+
   /// Runs all spawned fibres to their end. Returns only when that was reached.
   void run();
 

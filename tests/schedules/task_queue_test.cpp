@@ -34,6 +34,11 @@ class queue_scene {
 
   /// The producer's next task. False when the queue is closed.
   bool push(std::size_t producer) {
+    const auto what = try_push(producer);
+    s.require(what != task_queue::outcome::no_memory, "there was memory for a task");
+    return what == task_queue::outcome::accepted;
+  }
+  task_queue::outcome try_push(std::size_t producer) {
     std::size_t& number = accepted_[producer];
     s.require(number < most_of_each, "the account is too small");
     ++begun_;
@@ -41,7 +46,6 @@ class queue_scene {
     made.ran = true;  // it is none yet
     cistern::detail::task_filler<marking, marking> filler({}, std::move(made));
     const auto what = queue->push(filler);
-    s.require(what != task_queue::outcome::no_memory, "there was memory for a task");
     const bool is_accepted = what == task_queue::outcome::accepted;
     if (is_accepted) {
       ++number;
@@ -49,7 +53,7 @@ class queue_scene {
     } else {
       --begun_;
     }
-    return is_accepted;
+    return what;
   }
   void push_often(std::size_t producer, std::size_t count) {
     for (; count > 0; --count) push(producer);
@@ -247,6 +251,28 @@ TEST(task_queue_schedules, wait_for_a_consumer_when_there_is_no_memory_to_go_pas
     s.run();
     scene.require_all_run();
   }));
+}
+
+TEST(task_queue_schedules, refuse_when_there_is_no_memory_to_go_past_a_consumer_that_never_goes_on) {
+  std::size_t refused = 0;
+  EXPECT_TRUE(explore(some, [&](scheduler& s) {
+    queue_scene scene(s);
+    scene.push_often(0, 3);
+    scene.run_out_of_memory();
+    s.spawn_freezing(1 + s.choose(32), [&] {
+      queue_scene::consumer stopped(scene);
+      stopped.pop();
+    });
+    s.spawn([&] {
+      queue_scene::consumer own(scene);
+      own.pop_often(3);
+      for (int i = 0; i < 3; ++i)
+        if (scene.try_push(0) == task_queue::outcome::no_memory) ++refused;
+    });
+    s.run();
+    scene.require_all_run();
+  }));
+  EXPECT_GT(refused, 0);
 }
 
 // The first chunk is spent and about to be left, as a consumer looks at it that then stands still; meanwhile it becomes

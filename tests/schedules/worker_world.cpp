@@ -27,7 +27,7 @@ int worker_threads::make(pthread_t* made, void* (*run)(void*), void* argument) n
   world.s.require(world.thread_count_ < world.threads_.size(), "the world has not so many threads");
   const std::size_t number = world.thread_count_++;
   *made = number;
-  world.s.spawn_freezing(number == 0 ? world.first_freezes_at : 0, [&world, number, run, argument] {
+  world.s.spawn([&world, number, run, argument] {
     worker_world::thread& self = world.threads_[number];
     self.id = sync::thread_id();
     run(argument);
@@ -71,6 +71,9 @@ void* worker_threads::own_place() noexcept {
   static_assert(sizeof(work_place) <= sizeof(worker_world::place) && std::is_trivially_destructible_v<work_place>);
   worker_world& world = worker_world::now();
   const std::uint32_t id = sync::thread_id();
+  // It is registered as a thread by now, which takes locks that only new threads want.
+  if (world.first_freezes_after != 0 && world.thread_count_ != 0 && world.threads_[0].id == id)
+    world.s.freeze_after(std::exchange(world.first_freezes_after, 0));
   return world.places_[id <= worker_world::most_threads ? id : 0].bytes;
 }
 

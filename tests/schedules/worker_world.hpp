@@ -38,8 +38,8 @@ class worker_world {
   arena_upstream upstream;
   epoch_domain domain;
   ageing_clock clock;
-  std::size_t fails_to_start = 0;    ///< so many of the next starts of a thread fail
-  std::size_t first_freezes_at = 0;  ///< the first thread stands still for good at this step: spawn_freezing()
+  std::size_t fails_to_start = 0;       ///< so many of the next starts of a thread fail
+  std::size_t first_freezes_after = 0;  ///< so many steps the first thread stands still for good
 
  private:
   friend struct worker_threads;

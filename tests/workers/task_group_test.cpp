@@ -30,7 +30,9 @@ using cistern::result;
 using cistern::task_group;
 using cistern::worker_pool;
 using cistern::worker_tests::busy_worker;
+using cistern::worker_tests::expect_balance;
 using cistern::worker_tests::gate;
+using cistern::worker_tests::workers;
 
 std::string what_of(const std::exception_ptr& thrown) {
   try {
@@ -397,6 +399,27 @@ TEST(task_group, counts_its_tasks_in_the_numbers_of_the_pool) {
 }
 
 // Results.
+
+TEST(task_group, counts_how_results_end_that_are_made_by_who_waits_from_outside) {
+  worker_pool pool(workers(1));
+  busy_worker busy(pool);
+  task_group group(pool, {.failures = group_failures::collect});
+  auto done = group.run_result([] { return 1; });
+  auto fails = group.run_result([]() -> int { throw std::runtime_error("on purpose"); });
+  auto gone = group.run_result([] { return 3; });
+  EXPECT_TRUE(gone.cancel());
+  EXPECT_EQ(group.wait(), group_status::failed);
+  EXPECT_EQ(done.get(), 1);
+  EXPECT_THROW(fails.get(), std::runtime_error);
+  EXPECT_EQ(group.failures().size(), 1u);
+  busy.end();
+  pool.wait_idle();
+  const auto now = pool.statistics();
+  EXPECT_EQ(now.completed, 2u);  // the busy one is the other
+  EXPECT_EQ(now.failed, 1u);
+  EXPECT_EQ(now.cancelled, 1u);
+  expect_balance(now);
+}
 
 TEST(task_group, gives_results_in_order) {
   worker_pool pool({.max_workers = 2});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <cistern/allocators/detail/sanitizer.hpp>
+#include <cistern/allocators/epoch_guard.hpp>
 #include <cistern/allocators/fail_nth_resource.hpp>
 #include <cistern/allocators/statistics_resource.hpp>
 #include <cistern/workers/detail/task_queue.hpp>
@@ -193,6 +194,56 @@ TEST(task_queue, gives_chunks_back_that_were_not_needed_since_the_last_trim) {
     EXPECT_EQ(counted.snapshot().live_bytes, task_queue::chunk_bytes());
   }
   EXPECT_GE(queue.high_water(), 19'000u);
+}
+
+TEST(task_queue, uses_chunks_again_that_cannot_go_back_while_somebody_is_within) {
+  statistics_resource counted(&memory());
+  task_queue queue(counted);
+  std::atomic<bool> pinned{false}, ends{false};
+  std::thread within([&] {
+    const cistern::epoch_guard guard;
+    pinned = true;
+    ends.wait(false);
+  });
+  pinned.wait(false);
+  std::size_t most = 0;
+  for (int burst = 0; burst < 5; ++burst) {
+    for (int i = 0; i < 10'000; ++i) push(queue, [] {});
+    while (run_next(queue)) {
+    }
+    for (int tick = 0; tick < 3; ++tick) EXPECT_TRUE(queue.trim());
+    if (burst == 0) most = counted.snapshot().live_bytes;
+    EXPECT_EQ(counted.snapshot().live_bytes, most);
+    EXPECT_EQ(counted.snapshot().live_bytes, queue.chunk_count() * task_queue::chunk_bytes());
+  }
+  ends = true;
+  ends.notify_all();
+  within.join();
+  EXPECT_FALSE(queue.trim());
+  EXPECT_EQ(queue.chunk_count(), 1u);
+}
+
+// An upstream that is short of memory has everything age that may give some back, and so this very queue.
+TEST(task_queue, may_be_trimmed_by_its_upstream) {
+  struct ticking final : std::pmr::memory_resource {
+    task_queue* queue = nullptr;
+    int ticks = 0;
+    void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+      if (queue != nullptr) static_cast<void>(queue->trim()), ++ticks;
+      return memory().allocate(bytes, alignment);
+    }
+    void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
+      memory().deallocate(block, bytes, alignment);
+    }
+    bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+  } upstream;
+  task_queue queue(upstream);
+  upstream.queue = &queue;
+  for (int i = 0; i < 5000; ++i) ASSERT_EQ(push(queue, [] {}), outcome::accepted);
+  EXPECT_GE(upstream.ticks, 4);
+  int ran = 0;
+  while (run_next(queue)) ++ran;
+  EXPECT_EQ(ran, 5000);
 }
 
 TEST(task_queue, loses_and_doubles_nothing_among_many_threads_and_trims) {

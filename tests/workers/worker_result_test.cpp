@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "worker_things.hpp"
 #include <cistern/workers/detail/task_memory.hpp>
+#include <cistern/workers/task_group.hpp>
 #include <cistern/workers/this_worker.hpp>
 #include <cistern/workers/worker_pool.hpp>
 
@@ -22,6 +23,7 @@ using namespace std::chrono_literals;
 using cistern::result;
 using cistern::task_cancelled;
 using cistern::worker_pool;
+using cistern::worker_tests::bounded;
 using cistern::worker_tests::busy_worker;
 using cistern::worker_tests::expect_balance;
 using cistern::worker_tests::gate;
@@ -228,6 +230,45 @@ TEST(result, lets_a_worker_wait_for_a_task_that_came_from_outside) {
 TEST(result, waits_for_another_pools_task_without_running_it) {
   worker_pool pool(workers(1)), other(workers(1));
   EXPECT_TRUE(pool.submit_wait([&] { return other.submit_wait([&] { return cistern::this_worker::is_of(other); }); }));
+}
+
+// Whatever the waiting task is of: another pool, a group that is cancelled.
+TEST(result, has_its_task_run_as_one_of_the_workers_own) {
+  worker_pool pool(workers(1, "own")), other(bounded(1, 0, cistern::overflow::run_here));
+  const busy_worker busy(other);
+  pool.submit_wait([&] {
+    other.submit([&] {  // on this worker, as a guest
+      EXPECT_EQ(cistern::this_worker::pool(), &other);
+      EXPECT_FALSE(cistern::this_worker::index());
+      const auto nested = [&] {
+        EXPECT_EQ(cistern::this_worker::pool(), &pool);
+        EXPECT_EQ(cistern::this_worker::index(), 0u);
+        return cistern::this_worker::arena().allocate(100);
+      };
+      void* const first = pool.submit_wait(nested);
+      EXPECT_EQ(pool.submit_wait(nested), first) << "its memory was not taken back";
+      EXPECT_EQ(cistern::this_worker::pool(), &other);
+      EXPECT_FALSE(cistern::this_worker::index());
+    });
+  });
+
+  cistern::task_group group(pool);
+  std::atomic<int> ran{0};
+  const auto outcome = pool.submit_wait([&] {
+    group.run([&] {
+      group.cancel();
+      pool.submit_result([&] {
+            cistern::task_group own(pool);
+            for (int i = 0; i < 3; ++i) own.run([&] { ++ran; });
+            EXPECT_EQ(own.wait(), cistern::group_status::complete);
+          })
+          .get();
+      EXPECT_TRUE(group.is_cancelled());
+    });
+    return group.wait();
+  });
+  EXPECT_EQ(outcome, cistern::group_status::cancelled);
+  EXPECT_EQ(ran, 3);
 }
 
 TEST(result, is_had_by_many_at_once) {

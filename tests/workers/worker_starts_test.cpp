@@ -149,6 +149,34 @@ TEST_F(worker_starts, wake_another_worker_when_they_fail) {
   EXPECT_TRUE(lies.wait_for(5s));
 }
 
+// A thread that ends has still to run its thread_local destructors, and they may take their time, or may want a lock
+// that the submitting thread holds.
+TEST_F(worker_starts, do_not_wait_for_the_one_before_to_be_gone) {
+  allow(2);
+  static gate* at_end;
+  gate ends;
+  at_end = &ends;
+  struct slow_to_go {
+    bool is_used = false;
+    ~slow_to_go() {
+      if (is_used) at_end->pass();
+    }
+  };
+  worker_pool_options options = workers(1);
+  options.idle_timeout = 1ms;
+  worker_pool pool(options);
+  pool.submit([] {
+    thread_local slow_to_go own;
+    own.is_used = true;
+  });
+  ends.until_there_are(1);
+  until([&] { return pool.statistics().workers == 0; });
+  EXPECT_EQ(pool.submit_result([] { return 5; }).get(), 5);
+  ends.open();
+  pool.stop();
+  expect_balance(pool.statistics());
+}
+
 TEST_F(worker_starts, let_a_stop_run_what_is_queued_or_discard_it) {
   allow(0);
   std::atomic<int> ran{0};

@@ -68,7 +68,7 @@ void crew::run_worker(worker& mine) noexcept {
   if (observer_ != nullptr) observer_->worker_started(mine.index);
   work(mine);
   if (is_forked()) return;  // the crew and what it counts are the parent's
-  if (mine.is_searching.load(std::memory_order_relaxed)) end_search(mine);
+  if (mine.is_searching) end_search(mine);
   if (observer_ != nullptr) observer_->worker_ended(mine.index);
   mine.memory.trim();
   mine.deque.trim();
@@ -80,12 +80,9 @@ void crew::work(worker& mine) noexcept {
   for (;;) {
     if (orders_.load(std::memory_order_acquire) != 0 && !obey(mine)) return;  // [p] pairs with [o]
     if (run_next(mine)) continue;
-    if (!mine.is_searching.load(std::memory_order_relaxed) &&
-        idle_word(idle_.load(std::memory_order_relaxed)).searchers() == 0) {
-      idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst);
-      mine.is_searching.store(true, std::memory_order_relaxed);
-    }
-    if (mine.is_searching.load(std::memory_order_relaxed) && search(mine)) continue;
+    if (!mine.is_searching && idle_word(idle_.load(std::memory_order_relaxed)).searchers() == 0)
+      searches(mine, idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst));
+    if (mine.is_searching && search(mine)) continue;
     if (!sleep(mine)) return;
   }
 }
@@ -99,7 +96,7 @@ bool crew::run_next(worker& mine) noexcept {
     if (stolen != nullptr) run_taken(mine, stolen);
     return stolen != nullptr;
   }
-  if (mine.is_searching.load(std::memory_order_relaxed)) end_search(mine);
+  if (mine.is_searching) end_search(mine);
   run(mine, node->work);
   free_node(node);
   return true;
@@ -120,7 +117,7 @@ bool crew::run_from_elsewhere(worker& mine) noexcept {
 
 // Who waits for its group may find what the task has submitted here.
 void crew::run_taken(worker& mine, task_node* node) noexcept {
-  if (mine.is_searching.load(std::memory_order_relaxed)) end_search(mine);
+  if (mine.is_searching) end_search(mine);
   mine.helps.store(group_of(node->work), std::memory_order_relaxed);
   run(mine, node->work);
   mine.helps.store(nullptr, std::memory_order_relaxed);
@@ -131,7 +128,7 @@ bool crew::run_from_outside(worker& mine) noexcept {
   task work;
   if (!queue_.pop(work, mine.takes)) return false;
   if (is_bounded_ && !is_direct_) room_.release();
-  if (mine.is_searching.load(std::memory_order_relaxed)) end_search(mine);
+  if (mine.is_searching) end_search(mine);
   run(mine, work);
   if (is_direct_) room_.release();
   return true;
@@ -213,9 +210,9 @@ void crew::run_node(worker& mine, task_node* node) noexcept {
   free_node(node);
 }
 
-void crew::run_as_guest(task& work) noexcept {
+void crew::run_as_guest(task& work, task_end* end) noexcept {
   const work_place before = place();
-  place() = {.guest_of = this, .thread = before.thread};
+  place() = {.guest_of = this, .thread = before.thread, .guest_end = end};
   const source_site site = work.site();
   std::optional<arena_scope> scope;
   try {
@@ -225,6 +222,7 @@ void crew::run_as_guest(task& work) noexcept {
   try {
     work();
   } catch (...) {
+    end_running_task(task_end::failed);
     report_failure(site, std::current_exception());
   }
   scope.reset();
@@ -233,13 +231,12 @@ void crew::run_as_guest(task& work) noexcept {
 
 void crew::run_node_as_guest(task_node* node) noexcept {
   guest_started_.fetch_add(1, std::memory_order_relaxed);
-  run_as_guest(node->work);
+  task_end end = task_end::completed;
+  run_as_guest(node->work, &end);
+  if (end != task_end::completed)
+    (end == task_end::failed ? guest_failed_ : guest_cancelled_).fetch_add(1, std::memory_order_relaxed);
   guest_finished_.fetch_add(1, std::memory_order_relaxed);
   free_node(node);
-}
-
-void crew::count_guest_end(task_end how) noexcept {
-  (how == task_end::failed ? guest_failed_ : guest_cancelled_).fetch_add(1, std::memory_order_relaxed);
 }
 
 void crew::report(worker& mine, const source_site& site, const std::exception_ptr& what) noexcept {
@@ -260,10 +257,35 @@ bool crew::search(worker& mine) noexcept {
   }
 }
 
+void crew::searches(worker& mine, std::uint64_t before) noexcept {
+  mine.is_searching = true;
+  mine.search_era = idle_word(before).era();
+}
+
+// Of idle_, what the worker counts there as one that searches no more. With mutex_ held, so that the era stays.
+std::uint64_t crew::counted_as_searcher(worker& mine) noexcept {
+  const bool counts = std::exchange(mine.is_searching, false) &&
+                      mine.search_era == idle_word(idle_.load(std::memory_order_relaxed)).era();
+  return counts ? idle_word::one_searcher : 0;
+}
+
+// With mutex_ held; who calls it wakes one after it, who looks for what was put while they counted.
+void crew::count_searchers_off() noexcept {
+  std::uint64_t before = idle_.load(std::memory_order_relaxed);
+  while (!idle_.compare_exchange_weak(before, idle_word(before).in_next_era(), std::memory_order_seq_cst,
+                                      std::memory_order_relaxed)) {
+  }
+}
+
 void crew::end_search(worker& mine) noexcept {
-  if (!mine.is_searching.exchange(false, std::memory_order_relaxed)) return;  // a tick has counted it off
-  const idle_word before(idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst));  // [e] pairs with [m]
-  if (before.searchers() == 1 && before.wakeable() != 0 && sees_work(mine)) wake_one();
+  mine.is_searching = false;
+  std::uint64_t before = idle_.load(std::memory_order_relaxed);
+  do {
+    if (idle_word(before).era() != mine.search_era) [[unlikely]]
+      return;
+  } while (!idle_.compare_exchange_weak(before, before - idle_word::one_searcher, std::memory_order_seq_cst,
+                                        std::memory_order_relaxed));  // [e] pairs with [m]
+  if (idle_word(before).searchers() == 1 && idle_word(before).wakeable() != 0 && sees_work(mine)) wake_one();
 }
 
 bool crew::sees_work(const worker& mine) const noexcept {
@@ -281,7 +303,7 @@ bool crew::sleep(worker& mine) noexcept {
     mine.deque.trim();
   }
   idle_word before(0);
-  bool was_searching = false;
+  std::uint64_t was_searcher = 0;
   {
     std::unique_lock lock(mutex_);
     if (draining_) {
@@ -291,24 +313,23 @@ bool crew::sleep(worker& mine) noexcept {
       return true;
     }
     if (orders() != order::none && !paused_) return true;  // obey() first
-    was_searching = mine.is_searching.exchange(false, std::memory_order_relaxed);
+    was_searcher = counted_as_searcher(mine);
     enter_sleepers(mine);
-    before = idle_word(idle_.fetch_add(idle_word::one_wakeable - (was_searching ? idle_word::one_searcher : 0),
+    before = idle_word(idle_.fetch_add(idle_word::one_wakeable - was_searcher,
                                        std::memory_order_seq_cst));  // [s] pairs with [n], [e] with [m]
     tell_waiters();
   }
   mine.parks.add();
   background_reclaimer::wake();  // what a burst took is idle now
   const bool nobody_was_wakeable = before.wakeable() == 0;
-  const bool no_searcher = before.searchers() == (was_searching ? 1U : 0U);
+  const bool no_searcher = before.searchers() == was_searcher;
   const bool ordered = !nobody_was_wakeable || asymmetric_fence::heavy_fence();  // [s]
   if ((nobody_was_wakeable || no_searcher) && sees_work(mine)) {
     const std::scoped_lock lock(mutex_);
     if (mine.is_sleeping && !paused_) {
       leave_sleepers(mine);
       mine.state.store(worker::awake, std::memory_order_relaxed);
-      mine.is_searching.store(true, std::memory_order_relaxed);
-      idle_.fetch_sub(idle_word::one_wakeable - idle_word::one_searcher, std::memory_order_seq_cst);
+      searches(mine, idle_.fetch_sub(idle_word::one_wakeable - idle_word::one_searcher, std::memory_order_seq_cst));
       return true;
     }
   }
@@ -392,8 +413,9 @@ void crew::leave_sleepers(worker& mine) noexcept {
 // The caller unparks it, without the mutex.
 void crew::rouse(worker& sleeper, bool as_searcher) noexcept {
   leave_sleepers(sleeper);
-  sleeper.is_searching.store(as_searcher, std::memory_order_relaxed);
-  idle_.fetch_sub(idle_word::one_wakeable - (as_searcher ? idle_word::one_searcher : 0), std::memory_order_seq_cst);
+  const std::uint64_t change = idle_word::one_wakeable - (as_searcher ? idle_word::one_searcher : 0);
+  const std::uint64_t before = idle_.fetch_sub(change, std::memory_order_seq_cst);
+  if (as_searcher) searches(sleeper, before);
   sleeper.state.store(worker::awake, std::memory_order_release);  // [w] pairs with [v]
 }
 
@@ -414,10 +436,7 @@ void crew::wake_one() noexcept {
     started = take_place();
     if (started == nullptr) return;
     // Nobody is woken while there is a searcher, and an observer may take its time before this one begins.
-    if (observer_ == nullptr) {
-      started->is_searching.store(true, std::memory_order_relaxed);
-      idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst);
-    }
+    if (observer_ == nullptr) searches(*started, idle_.fetch_add(idle_word::one_searcher, std::memory_order_seq_cst));
     static_cast<void>(set_startable());
   }
   static_cast<void>(start(*started));

@@ -375,14 +375,12 @@ std::size_t crew::places() const noexcept { return table_.load(std::memory_order
 bool crew::age(age_level) noexcept {
   bool is_left = !try_join_ended();
   is_left = queue_.trim() || is_left;
-  bool looks = false, stands_still = false;
+  bool looks = false, waits = false;
   std::size_t missing = 0;
   {
     const std::scoped_lock lock(mutex_);
     const auto now = sync::now();
-    std::uint64_t started = 0;
     for (const auto& each : workers_) {
-      started += each->started.get();
       // Its thread trims the deque, not this one with mutex_ held: the epoch domain may run deleters of anybody then.
       each->trim_wanted.store(true, std::memory_order_relaxed);
       if (each->is_sleeping && each->deque.is_grown()) {
@@ -394,18 +392,23 @@ bool crew::age(age_level) noexcept {
     }
     looks = std::exchange(starts_failed_, false);
     static_cast<void>(set_startable());
-    // A searcher that is stopped, by a debugger say, keeps others from being woken, as does one that has gone to sleep
-    // and is stopped before it looks once more. When tasks wait, and none began in a whole period, none is counted on.
-    const bool waits = !paused_ && !draining_ && has_work();
-    stands_still = waits && started == std::exchange(started_at_tick_, started);
-    for (std::size_t i = 0; stands_still && i < workers_.size(); ++i) count_off(*workers_[i]);
+    // A searcher that is stopped, by a debugger say, keeps others from being woken; so does one that has gone to sleep
+    // and is stopped before it looks once more; and one that was taken out of the sleepers lies there until the one
+    // goes on who has done that. So when tasks wait, none of these is counted on: at worst one worker is woken for
+    // nothing.
+    waits = !paused_ && !draining_ && has_work();
+    if (waits) {
+      count_searchers_off();
+      for (const auto& each : workers_)
+        if (each->has_thread && !each->is_sleeping) sync::unpark_one(each->state);
+    }
     is_left = is_left || waits || sleeping_ != threads_;
     if (!draining_ && threads_ - leaving_ < min_workers_) missing = min_workers_ - (threads_ - leaving_);
   }
   for (; missing != 0 && start_another(); --missing) {
   }
   if (looks) check_after_room_for_wakes();
-  if (stands_still) wake_one();
+  if (waits) wake_one();
   const std::scoped_lock lock(mutex_);
   return is_left || starts_failed_ || missing != 0;
 }

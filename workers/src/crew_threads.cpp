@@ -2,9 +2,9 @@
 //
 // How threads come into a crew's places, and leave them. See crew.cpp for its invariants.
 //
-// A place is taken with mutex_ held; its thread is made, and the one before it joined, without. A thread that ends says
-// so with mutex_ held, as its last act but for its thread_local destructors; it is joined by the next one to start in
-// its place, by a tick if it is gone by then, or by stop(), which waits for those that others are joining, too.
+// A place is taken with mutex_ held; its thread is made without. A thread that ends says so with mutex_ held, as its
+// last act but for its thread_local destructors; it is joined when its place is taken again or at a tick, if it is gone
+// by then, and else by stop(), which waits for it. A place has room for two such threads; then another one is used.
 #include <cistern/allocators/background_reclaimer.hpp>
 #include <cistern/workers/detail/crew.hpp>
 
@@ -23,13 +23,6 @@ constinit sync::atomic<crew::thread_maker> crew::make_thread{
     [](pthread_t* made, void* (*run)(void*), void* argument) { return pthread_create(made, nullptr, run, argument); }};
 
 bool crew::start(worker& mine) noexcept {
-  if (std::exchange(mine.to_join, false)) {
-    // A thread that is about to end and starts another one in its place cannot wait for its own end: others do.
-    if (pthread_equal(mine.thread, pthread_self()) != 0)
-      leave_to_join(mine);
-    else
-      pthread_join(mine.thread, nullptr);
-  }
   const int failed = make_thread.load(std::memory_order_relaxed)(&mine.thread, thread_main, &mine);
   if (failed == 0) return true;
   {
@@ -41,26 +34,10 @@ bool crew::start(worker& mine) noexcept {
   return false;
 }
 
-void crew::leave_to_join(worker& mine) noexcept {
-  pthread_t before{};
-  {
-    const std::scoped_lock lock(mutex_);
-    before = std::exchange(mine.left, mine.thread);
-    if (!std::exchange(mine.left_to_join, true)) return;
-  }
-  pthread_join(before, nullptr);  // it has ended, or is just about to
-}
-
-// A searcher no more; whoever counts it off looks for work after that.
-void crew::count_off(worker& searcher) noexcept {
-  if (searcher.is_searching.exchange(false, std::memory_order_relaxed))
-    idle_.fetch_sub(idle_word::one_searcher, std::memory_order_seq_cst);
-}
-
 void crew::start_failed(worker& mine) noexcept {
   failed_starts_.fetch_add(1, std::memory_order_relaxed);
   starts_failed_ = true;  // none is started before the next tick, whoever comes
-  count_off(mine);
+  idle_.fetch_sub(counted_as_searcher(mine), std::memory_order_seq_cst);
   mine.has_thread = false;
   --threads_;
   static_cast<void>(set_startable());
@@ -90,7 +67,7 @@ void crew::thread_ended(worker& mine) noexcept {
   bool nobody_was_wakeable = false;
   {
     const std::scoped_lock lock(mutex_);
-    count_off(mine);
+    idle_.fetch_sub(counted_as_searcher(mine), std::memory_order_seq_cst);
     --threads_;
     if (std::exchange(mine.is_leaving, false)) --leaving_;
     mine.has_thread = false;
@@ -118,8 +95,15 @@ worker* crew::take_place() {
   worker* found = nullptr;
   for (const auto& each : workers_) {
     if (each->has_thread) continue;
-    found = each.get();
-    if (!each->to_join) break;  // else start() joins the thread that has ended, without the mutex
+    join_gone(*each);
+    if (!each->to_join || !each->left_to_join) found = each.get();
+    if (!each->to_join) break;
+  }
+  // A thread that is still in its thread_local destructors, or is this very one, is left for later: nobody waits for it
+  // here.
+  if (found != nullptr && std::exchange(found->to_join, false)) {
+    found->left = found->thread;
+    found->left_to_join = true;
   }
   try {
     if (found == nullptr) {
@@ -153,6 +137,7 @@ void crew::add_place() {
 }
 
 bool crew::start_another() noexcept {
+  background_reclaimer::wake();  // it may be stopped before it sleeps
   worker* started = nullptr;
   {
     const std::scoped_lock lock(mutex_);
@@ -204,7 +189,7 @@ void crew::join_ended() noexcept {
         ++joining_;
         return true;
       }
-      if (!each->has_thread && each->to_join) {
+      if (each->to_join) {
         each->to_join = false;
         ended = each->thread;
         ++joining_;
@@ -227,11 +212,16 @@ bool crew::try_join_ended() noexcept {
   bool all = true;
   const std::scoped_lock lock(mutex_);
   for (const auto& each : workers_) {
-    if (each->left_to_join) each->left_to_join = pthread_tryjoin_np(each->left, nullptr) != 0;
-    if (!each->has_thread && each->to_join) each->to_join = pthread_tryjoin_np(each->thread, nullptr) != 0;
-    all = all && !each->left_to_join && (each->has_thread || !each->to_join);
+    join_gone(*each);
+    all = all && !each->left_to_join && !each->to_join;
   }
   return all;
+}
+
+// With mutex_ held.
+void crew::join_gone(worker& place) noexcept {
+  if (place.left_to_join) place.left_to_join = pthread_tryjoin_np(place.left, nullptr) != 0;
+  if (place.to_join) place.to_join = pthread_tryjoin_np(place.thread, nullptr) != 0;
 }
 
 }  // namespace cistern::inline v0::detail

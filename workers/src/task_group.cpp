@@ -55,13 +55,6 @@ struct group_core::extras {
 
 namespace {
 
-void count_end(task_end how) noexcept {
-  if (place().own != nullptr)
-    end_running_task(how);
-  else if (crew* const host = place().guest_of)
-    host->count_guest_end(how);
-}
-
 source_site site_of_running_task() noexcept {
   const worker* const mine = place().own;
   if (mine == nullptr) return {};
@@ -181,12 +174,12 @@ void group_core::mark_cancelled(std::uint32_t why) noexcept {
 
 void group_core::note_skipped() noexcept {
   flags_.fetch_or(skipped, std::memory_order_relaxed);
-  count_end(task_end::cancelled);
+  end_running_task(task_end::cancelled);
 }
 
 void group_core::note_dropped() noexcept { flags_.fetch_or(dropped, std::memory_order_relaxed); }
 
-void group_core::count_failure() noexcept { count_end(task_end::failed); }
+void group_core::count_failure() noexcept { end_running_task(task_end::failed); }
 
 void group_core::take_failure(const std::exception_ptr& failure) noexcept {
   count_failure();

@@ -75,11 +75,6 @@ task_queue::~task_queue() {
     free_chunk(gone);
   }
   free_chunk(last);
-  while (detached_ != nullptr) {
-    chunk* const gone = detached_;
-    detached_ = gone->next.load(std::memory_order_relaxed);
-    free_chunk(gone);
-  }
 }
 
 // Cells are empty as zero memory is: where pages are fresh they are taken as made, which is formally one step short.
@@ -145,42 +140,53 @@ void task_queue::not_empty() noexcept {
 }
 
 task_queue::outcome task_queue::add_chunk(const chunk* full) noexcept {
-  std::unique_lock lock(mutex_);
-  chunk* const last = last_.load(std::memory_order_relaxed);
-  // Tickets that were refused are taken back, or after 2^32 of them one would be good.
-  const auto refuse = [last](std::uint64_t index, outcome why) {
-    const std::uint64_t lap = last->claims.load(std::memory_order_relaxed) & ~index_mask;
-    last->tickets.store(lap | index, std::memory_order_relaxed);
-    return why;
-  };
-  if (closed_) return refuse(no_tickets, outcome::closed);
-  // Also when it has become the last one again meanwhile: then it is not full.
-  const std::uint64_t taken = last->tickets.load(std::memory_order_relaxed);
-  if (last != full || (taken & index_mask) < chunk_cells) return outcome::accepted;
-  chunk* next = free_chunk_behind(last);
-  if (next != nullptr) {
-    const std::uint64_t lap = (next->claims.load(std::memory_order_relaxed) & ~index_mask) + one_lap;
-    next->claims.store(lap, std::memory_order_release);   // [h] pairs with [g]
-    next->tickets.store(lap, std::memory_order_release);  // [i] pairs with [j]
-  } else {
-    next = make_chunk(false);
-    if (next == nullptr) {
-      if (free_chunks() == 0) return refuse(chunk_cells, outcome::no_memory);
-      // There is one as soon as a consumer has taken its task out of it: nanoseconds, unless it is stopped just there.
-      static_cast<void>(refuse(chunk_cells, outcome::accepted));
-      lock.unlock();
-      sync::yield();
-      return outcome::accepted;
+  bool has_failed = false;
+  for (unsigned looks = 0;; ++looks) {
+    {
+      const std::scoped_lock lock(mutex_);
+      chunk* const last = last_.load(std::memory_order_relaxed);
+      // Tickets that were refused are taken back, or after 2^32 of them one would be good.
+      const auto refuse = [last](std::uint64_t index, outcome why) {
+        const std::uint64_t lap = last->claims.load(std::memory_order_relaxed) & ~index_mask;
+        last->tickets.store(lap | index, std::memory_order_relaxed);
+        return why;
+      };
+      if (closed_) return refuse(no_tickets, outcome::closed);
+      // Also when it has become the last one again meanwhile: then it is not full.
+      const std::uint64_t taken = last->tickets.load(std::memory_order_relaxed);
+      if (last != full || (taken & index_mask) < chunk_cells) return outcome::accepted;
+      if (chunk* const next = free_chunk_behind(last)) {
+        const std::uint64_t lap = (next->claims.load(std::memory_order_relaxed) & ~index_mask) + one_lap;
+        next->claims.store(lap, std::memory_order_release);   // [h] pairs with [g]
+        next->tickets.store(lap, std::memory_order_release);  // [i] pairs with [j]
+        next->position = last->position + chunk_cells;
+        last_.store(next, std::memory_order_release);  // [d] pairs with [c]
+        unneeded_ = std::min(unneeded_, free_chunks());
+        static_cast<void>(size_locked());
+        return outcome::accepted;
+      }
+      // A free one is there as soon as a consumer has taken its task out of it: nanoseconds, unless it is stopped
+      // there.
+      if (has_failed && (free_chunks() == 0 || looks >= most_looks)) return refuse(chunk_cells, outcome::no_memory);
     }
-    next->next.store(last->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    last->next.store(next, std::memory_order_relaxed);
-    ++chunks_;
+    if (has_failed) sync::yield();
+    // Without the mutex: an upstream that is short of memory may tick, and so trim() here.
+    chunk* const made = make_chunk(false);
+    has_failed = made == nullptr;
+    if (has_failed) continue;
+    made->claims.store(chunk_cells, std::memory_order_relaxed);
+    made->tickets.store(chunk_cells, std::memory_order_relaxed);
+    const std::scoped_lock lock(mutex_);
+    add_free(made);
   }
-  next->position = last->position + chunk_cells;
-  last_.store(next, std::memory_order_release);  // [d] pairs with [c]
-  unneeded_ = std::min(unneeded_, free_chunks());
-  static_cast<void>(size_locked());
-  return outcome::accepted;
+}
+
+// Free chunks look as if all their cells had been claimed. With mutex_ held.
+void task_queue::add_free(chunk* spent) noexcept {
+  chunk* const last = last_.load(std::memory_order_relaxed);
+  spent->next.store(last->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  last->next.store(spent, std::memory_order_relaxed);
+  ++chunks_;
 }
 
 bool task_queue::next_chunk(const chunk* spent) noexcept {
@@ -271,13 +277,26 @@ std::size_t task_queue::free_chunks() const noexcept {
   return chunks_ - 1 - static_cast<std::size_t>(cells / chunk_cells);
 }
 
-void task_queue::detach_surplus(std::size_t surplus) noexcept {
+// Linked by next.
+task_queue::chunk* task_queue::take_surplus(std::size_t surplus) noexcept {
+  chunk* taken = nullptr;
   chunk* const last = last_.load(std::memory_order_relaxed);
   for (; surplus != 0; --surplus, --chunks_) {
     chunk* const gone = last->next.load(std::memory_order_relaxed);
     last->next.store(gone->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    gone->next.store(detached_, std::memory_order_relaxed);
-    detached_ = gone;
+    gone->next.store(taken, std::memory_order_relaxed);
+    taken = gone;
+  }
+  return taken;
+}
+
+// False also in a region: then this is a tick within somebody's push().
+bool task_queue::wait_for_readers() noexcept {
+  try {
+    epoch_domain& domain = epoch_domain::default_domain();
+    return !domain.slot().pinned() && domain.synchronize(std::chrono::milliseconds(1));
+  } catch (...) {  // no memory for this thread's place
+    return false;
   }
 }
 
@@ -285,25 +304,23 @@ bool task_queue::trim() noexcept {
   chunk* gone = nullptr;
   {
     const std::scoped_lock lock(mutex_);
-    detach_surplus(std::min(unneeded_, free_chunks()));
+    gone = take_surplus(std::min(unneeded_, free_chunks()));
     unneeded_ = free_chunks();
     static_cast<void>(size_locked());
-    gone = std::exchange(detached_, nullptr);
   }
-  const bool unread = gone == nullptr || epoch_domain::default_domain().synchronize(std::chrono::milliseconds(1));
+  const bool unread = gone == nullptr || wait_for_readers();
   while (gone != nullptr) {
     chunk* const next = gone->next.load(std::memory_order_relaxed);
     if (unread) {
       free_chunk(gone);
-    } else {
+    } else {  // somebody may still be within: it may be used again, but not go back
       const std::scoped_lock lock(mutex_);
-      gone->next.store(detached_, std::memory_order_relaxed);
-      detached_ = gone;
+      add_free(gone);
     }
     gone = next;
   }
   const std::scoped_lock lock(mutex_);
-  return chunks_ > 1 || detached_ != nullptr;
+  return chunks_ > 1;
 }
 
 }  // namespace cistern::inline v0::detail

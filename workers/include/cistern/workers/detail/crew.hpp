@@ -38,7 +38,8 @@ class worker_pool;
 
 namespace detail {
 
-/// How many workers could be woken (or started), and how many look for work: one word, see crew.cpp.
+/// How many workers could be woken (or started), and how many look for work: one word, see crew.cpp. And an era: when
+/// searchers stand still, a tick begins the next one, in which they do not count.
 class idle_word {
  public:
   static constexpr std::uint64_t one_searcher = 1;
@@ -46,7 +47,11 @@ class idle_word {
 
   constexpr explicit idle_word(std::uint64_t word) noexcept : word_(word) {}
   std::uint32_t wakeable() const noexcept { return static_cast<std::uint32_t>(word_ >> 32); }
-  std::uint32_t searchers() const noexcept { return static_cast<std::uint32_t>(word_); }
+  std::uint32_t searchers() const noexcept { return static_cast<std::uint16_t>(word_); }
+  std::uint32_t era() const noexcept { return static_cast<std::uint16_t>(word_ >> 16); }
+  std::uint64_t in_next_era() const noexcept {
+    return std::uint64_t{wakeable()} << 32 | std::uint64_t{static_cast<std::uint16_t>(era() + 1)} << 16;
+  }
 
  private:
   std::uint64_t word_;
@@ -118,7 +123,7 @@ class CISTERN_EXPORT crew final : private ager {
     memory_.deallocate(node, sizeof(task_node), alignof(task_node));
   }
   /// Runs a task on a thread that is none of the workers: with an arena, exceptions to the handler.
-  void run_as_guest(task& work) noexcept;
+  void run_as_guest(task& work, task_end* end = nullptr) noexcept;
 
   // For groups, from outside: their tasks are past the bounds too, since who waits for them runs them.
 
@@ -138,7 +143,6 @@ class CISTERN_EXPORT crew final : private ager {
   }
   /// On a thread that is none of the workers, and frees it.
   void run_node_as_guest(task_node* node) noexcept;
-  void count_guest_end(task_end how) noexcept;
   /// Tasks that a limited group keeps back: one more, or one less.
   void count_held(bool is_held) noexcept {
     held_.fetch_add(is_held ? 1 : ~std::uint64_t{0}, std::memory_order_relaxed);  // wraps as it should
@@ -257,14 +261,16 @@ class CISTERN_EXPORT crew final : private ager {
   void wake_one() noexcept;
   void check_after_room_for_wakes() noexcept;
   bool has_work() const noexcept;
-  void count_off(worker& searcher) noexcept;
+  static void searches(worker& mine, std::uint64_t before) noexcept;
+  std::uint64_t counted_as_searcher(worker& mine) noexcept;
+  void count_searchers_off() noexcept;
   bool start(worker& mine) noexcept;
-  void leave_to_join(worker& mine) noexcept;
   void start_failed(worker& mine) noexcept;
   void thread_failed(worker& mine) noexcept;
   void thread_ended(worker& mine) noexcept;
   void join_ended() noexcept;
   bool try_join_ended() noexcept;
+  static void join_gone(worker& place) noexcept;
   static bool see_running(worker& mine, sync::clock::time_point now) noexcept;
   void name_thread(const worker& mine) noexcept;
   static void* thread_main(void* mine) noexcept;
@@ -331,7 +337,6 @@ class CISTERN_EXPORT crew final : private ager {
   worker* warmest_ = nullptr;
   worker* coldest_ = nullptr;
   sync::clock::time_point last_retired_{};
-  std::uint64_t started_at_tick_ = 0;
   std::vector<std::unique_ptr<worker>> workers_;
   std::vector<std::unique_ptr<worker_table>> tables_;  // the last one is in use, the others may be read still
   std::stop_source stop_source_;

@@ -187,10 +187,13 @@ bool run_nested(result_state<T>& state, const result_wait& how, sync::clock::tim
     return false;
   }
   if (!state.try_begin()) return false;
-  arena& memory = place().thread->memory;
-  const arena::mark_t mark = memory.mark();
+  // As a task of the worker, of no group: also where the waiting one is of one, or a guest's of another pool.
+  worker& mine = *place().thread;
+  const work_place before = std::exchange(place(), {.own = &mine, .thread = &mine});
+  const arena::mark_t mark = mine.memory.mark();
   state.run_begun();
-  memory.rewind(mark);
+  mine.memory.rewind(mark);
+  place() = before;
   return true;
 }
 

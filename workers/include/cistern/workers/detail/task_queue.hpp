@@ -113,8 +113,8 @@ class CISTERN_EXPORT task_queue {
         if (first->claims.load(std::memory_order_relaxed) != claims) continue;
         return false;
       }
-      by.within_.store(first,
-                       std::memory_order_release);  // [f] pairs with [e]: it has left the one before; and before [h]
+      // [f] pairs with [e]: it has left the chunk before. And it comes before [h].
+      by.within_.store(first, std::memory_order_release);
       // [h] pairs with [g]: what is read of the cell after a claim is not read before the one before it
       if (!first->claims.compare_exchange_strong(claims, claims + 1, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed)) {
@@ -183,6 +183,7 @@ class CISTERN_EXPORT task_queue {
   // With the first two members 64 KiB: chunks are few, and one costs an idle pool only the pages that it has touched.
   static constexpr std::uint64_t chunk_cells = 1020;
   static constexpr unsigned first_pauses = 4, most_pauses = 256;  // 3 us, where one takes 10 ns
+  static constexpr unsigned most_looks = 1000;  // for a chunk to be left, where there is no memory for another one
   // Of tickets and claims: an index, and above it how often the chunk was used before.
   static constexpr std::uint64_t index_mask = 0xffffffff;
   static constexpr std::uint64_t one_lap = index_mask + 1;
@@ -236,7 +237,9 @@ class CISTERN_EXPORT task_queue {
   std::uint64_t popped_locked() const noexcept;
   std::size_t size_locked() const noexcept;
   std::size_t free_chunks() const noexcept;
-  void detach_surplus(std::size_t surplus) noexcept;
+  void add_free(chunk* spent) noexcept;
+  chunk* take_surplus(std::size_t surplus) noexcept;
+  static bool wait_for_readers() noexcept;
 
   alignas(128) sync::atomic<chunk*> last_;   // written with mutex_ held
   alignas(128) sync::atomic<chunk*> first_;  // written with mutex_ held
@@ -249,7 +252,6 @@ class CISTERN_EXPORT task_queue {
   mutable std::size_t high_water_ = 0;
   std::size_t unneeded_ = 0;  // the fewest that were free since the last trim()
   consumer* consumers_ = nullptr;
-  chunk* detached_ = nullptr;            // out of the ring, but somebody may still read them; linked by next
   std::pmr::memory_resource& upstream_;  // constant, as is the next one
   const bool gives_fresh_pages_;
 };

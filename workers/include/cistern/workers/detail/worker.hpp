@@ -69,6 +69,8 @@ struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding
   task_deque<task_node> deque;  // its own end; others steal from it
   arena memory;
   task_end end = task_end::completed;  // of the running task, if it says so itself
+  bool is_searching = false;           // looks for work, and counts as a searcher
+  std::uint32_t search_era = 0;        // in this era: see idle_word
   std::uint32_t turn = 0;              // of looks for work, to look elsewhere at times
   std::size_t victim = 0;              // where it looked last
 
@@ -76,7 +78,6 @@ struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding
   sync::atomic<std::uint64_t> running{0};  // the site of the running task and 1; 0 for none. See crew::running_task
   owned_counter submitted, started, finished, failed, cancelled, expired, steals, parks;
   sync::atomic<bool> trim_wanted{false};     // a tick has come by
-  sync::atomic<bool> is_searching{false};    // is counted among the searchers; who makes it false counts it off
   task_queue::consumer takes;                // of the crew's queue
   sync::atomic<group_core*> helps{nullptr};  // the group whose task it has stolen and runs
 
@@ -92,7 +93,7 @@ struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding
   bool is_leaving = false;  // it ends, since there are too many
   bool to_join = false;     // the thread has ended, or is about to
   pthread_t thread{};
-  bool left_to_join = false;  // likewise the thread before it, which has started this one
+  bool left_to_join = false;  // likewise the thread before it
   pthread_t left{};
   std::uint64_t seen_started = 0;           // at the last tick
   sync::clock::time_point running_since{};  // the running task has been seen since then
@@ -103,7 +104,11 @@ struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding
 
 /// By a task's capture: how the running task is counted.
 inline void end_running_task(task_end how) noexcept {
-  if (worker* const mine = place().own) mine->end = how;
+  const work_place& here = place();
+  if (here.own != nullptr)
+    here.own->end = how;
+  else if (here.guest_end != nullptr)
+    *here.guest_end = how;
 }
 
 }  // namespace cistern::inline v0::detail
