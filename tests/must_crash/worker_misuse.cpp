@@ -2,6 +2,7 @@
 //
 // Each misuse of a worker_pool.
 #include "misuse_program.hpp"
+#include <cistern/workers/task_group.hpp>
 #include <cistern/workers/worker_pool.hpp>
 
 #include <exception>
@@ -53,11 +54,30 @@ void destroyed_by_its_worker_as_the_guest_of_another_pool() {
   wait();
 }
 
+void destroyed_by_a_task_that_runs_where_it_was_submitted() {
+  worker_pool_options options = plain();
+  options.queue_bound = 1;
+  options.when_full = overflow::run_here;
+  std::optional<worker_pool> pool(options);
+  pool->pause();
+  pool->submit([] {});
+  pool->submit([&] { pool.reset(); });
+  wait();
+}
+
+void destroyed_before_a_group_on_it() {
+  std::optional<worker_pool> pool(plain());
+  const cistern::task_group group(*pool);
+  pool.reset();
+}
+
 constexpr cistern::must_crash::misuse misuses[] = {
     CISTERN_MISUSE(destroyed_by_its_own_task),
     CISTERN_MISUSE(destroyed_by_a_task_within_a_wait),
     CISTERN_MISUSE(destroyed_by_its_handler_of_exceptions),
     CISTERN_MISUSE(destroyed_by_its_worker_as_the_guest_of_another_pool),
+    CISTERN_MISUSE(destroyed_by_a_task_that_runs_where_it_was_submitted),
+    CISTERN_MISUSE(destroyed_before_a_group_on_it),
 };
 
 }  // namespace

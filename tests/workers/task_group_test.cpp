@@ -421,6 +421,36 @@ TEST(task_group, counts_how_results_end_that_are_made_by_who_waits_from_outside)
   expect_balance(now);
 }
 
+TEST(task_group, has_the_pool_wait_for_what_a_waiting_thread_runs_and_know_its_place) {
+  std::vector<cistern::source_site> sites;
+  cistern::worker_pool_options options = workers(1);
+  options.on_exception = [&](const std::exception_ptr&, const cistern::source_site& site) { sites.push_back(site); };
+  worker_pool pool(options);
+  busy_worker busy(pool);
+  gate here;
+  std::thread waits([&] {
+    task_group group(pool, {.failures = group_failures::to_pool});
+    group.run([&] {
+      here.pass();
+      throw std::runtime_error("on purpose");
+    });
+    group.wait();
+  });
+  here.until_there_are(1);
+  busy.end();
+  EXPECT_FALSE(pool.wait_idle(cistern::deadline_after(std::chrono::milliseconds(1))));
+  const auto now = pool.statistics();
+  EXPECT_EQ(now.running, 1u);
+  EXPECT_EQ(now.submitted, now.completed + now.running);
+  EXPECT_EQ(pool.running_tasks().size(), 1u);
+  here.open();
+  pool.wait_idle();
+  waits.join();
+  ASSERT_EQ(sites.size(), 1u);
+  EXPECT_NE(std::string(sites[0].file).find("task_group_test.cpp"), std::string::npos);
+  expect_balance(pool.statistics());
+}
+
 TEST(task_group, gives_results_in_order) {
   worker_pool pool({.max_workers = 2});
   const auto work = [&] {

@@ -203,6 +203,7 @@ TEST(task_queue, uses_chunks_again_that_cannot_go_back_while_somebody_is_within)
   std::thread within([&] {
     const cistern::epoch_guard guard;
     pinned = true;
+    pinned.notify_all();
     ends.wait(false);
   });
   pinned.wait(false);
@@ -213,7 +214,7 @@ TEST(task_queue, uses_chunks_again_that_cannot_go_back_while_somebody_is_within)
     }
     for (int tick = 0; tick < 3; ++tick) EXPECT_TRUE(queue.trim());
     if (burst == 0) most = counted.snapshot().live_bytes;
-    EXPECT_EQ(counted.snapshot().live_bytes, most);
+    EXPECT_LE(counted.snapshot().live_bytes, most + task_queue::chunk_bytes());  // it begins within a chunk
     EXPECT_EQ(counted.snapshot().live_bytes, queue.chunk_count() * task_queue::chunk_bytes());
   }
   ends = true;

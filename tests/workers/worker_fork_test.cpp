@@ -122,6 +122,26 @@ TEST(worker_fork, leaves_what_is_queued_and_what_runs_to_the_parent) {
   munmap(ran, sizeof *ran);
 }
 
+TEST(worker_fork, leaves_results_of_before_that_are_over_and_refuses_waits_for_others) {
+  worker_pool pool(workers(1));
+  auto done = pool.submit_result([] { return 7; });
+  done.wait();
+  std::optional<busy_worker> busy(std::in_place, pool);
+  auto queued = pool.submit_result([] { return 8; });
+  EXPECT_EQ(in_child([&]() -> std::string {
+              if (done.get() != 7) return "another value";
+              try {
+                queued.wait();
+              } catch (const std::logic_error& error) {
+                return error.what();
+              }
+              return "waited";
+            }),
+            "a result<T> from before a fork is waited for in the child: its task is the parent's");
+  busy.reset();
+  EXPECT_EQ(queued.get(), 8);
+}
+
 TEST(worker_fork, may_be_called_while_tasks_come_and_go) {
   worker_pool pool(workers(2));
   std::atomic<bool> end{false};

@@ -232,6 +232,45 @@ TEST(worker_overflow, never_blocks_a_worker_that_runs_a_task_of_another_full_poo
   EXPECT_EQ(ran, 3);
 }
 
+// Who stops the pool next takes down what its tasks use.
+TEST(worker_overflow, has_every_wait_wait_for_tasks_that_run_where_they_were_submitted) {
+  worker_pool pool(bounded(1, 0, overflow::run_here));
+  std::optional<busy_worker> busy(pool);
+  gate here;
+  std::thread submits([&] { pool.submit([&] { here.pass(); }); });
+  here.until_there_are(1);
+  busy.reset();
+  until([&] { return pool.statistics().idle == 1; });
+  const auto running = pool.running_tasks();
+  ASSERT_EQ(running.size(), 1u);
+  EXPECT_EQ(running[0].worker, cistern::running_task::no_worker);
+  EXPECT_THAT(running[0].site.file, HasSubstr("worker_overflow_test.cpp"));
+  EXPECT_FALSE(pool.wait_idle(deadline_after(1ms)));
+  pool.pause();
+  EXPECT_FALSE(pool.wait_paused(deadline_after(1ms)));
+  pool.resume();
+  const auto report = pool.stop(deadline_after(1ms));
+  EXPECT_FALSE(report.ended);
+  EXPECT_THAT(to_string(report), HasSubstr("another thread of tested runs a task submitted at "));
+  here.open();
+  EXPECT_TRUE(pool.stop().ended);
+  submits.join();
+  EXPECT_EQ(pool.statistics().ran_here, 1u);
+  expect_balance(pool.statistics());
+}
+
+TEST(worker_overflow, lets_no_task_wait_for_itself_where_it_was_submitted) {
+  worker_pool pool(bounded(1, 0, overflow::run_here));
+  const busy_worker busy(pool);
+  bool ran = false;
+  pool.submit([&] {
+    EXPECT_THROW(pool.wait_idle(), std::logic_error);
+    EXPECT_THROW(pool.stop(), std::logic_error);
+    ran = true;
+  });
+  EXPECT_TRUE(ran);
+}
+
 TEST(worker_overflow, hands_over_directly_where_nothing_may_wait) {
   worker_pool pool(bounded(2, 0, overflow::reject));
   std::optional<busy_worker> one(pool), two(pool);

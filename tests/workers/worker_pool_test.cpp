@@ -48,6 +48,10 @@ std::string refusal(const worker_pool_options& options) {
 
 TEST(worker_pool_options, are_refused_when_they_are_wrong_with_the_reason) {
   EXPECT_EQ(refusal({.max_workers = 4097}), "worker_pool_options: max_workers is 4097, and must be 4096 at most");
+  EXPECT_EQ(refusal({.when_full = static_cast<cistern::overflow>(9)}),
+            "worker_pool_options: when_full has a value that is no overflow");
+  EXPECT_EQ(refusal({.affinity = static_cast<cistern::worker_affinity>(7)}),
+            "worker_pool_options: affinity has a value that is no worker_affinity");
   EXPECT_EQ(refusal({.max_workers = 2, .min_workers = 3}),
             "worker_pool_options: min_workers is 3, above max_workers, which is 2");
   EXPECT_EQ(refusal({.max_workers = 2, .spawn = 3}), "worker_pool_options: spawn is 3, above max_workers, which is 2");

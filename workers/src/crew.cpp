@@ -210,10 +210,11 @@ void crew::run_node(worker& mine, task_node* node) noexcept {
   free_node(node);
 }
 
-void crew::run_as_guest(task& work, task_end* end) noexcept {
+task_end crew::run_as_guest(task& work, bool counts) noexcept {
   const work_place before = place();
-  place() = {.guest_of = this, .thread = before.thread, .guest_end = end};
-  const source_site site = work.site();
+  guest_run self{.pool = *this, .site = work.site(), .counts = counts, .around = before.guest, .since = sync::now()};
+  enter_guests(self);
+  place() = {.guest = &self, .thread = before.thread};
   std::optional<arena_scope> scope;
   try {
     scope.emplace(guest_arena());
@@ -222,21 +223,43 @@ void crew::run_as_guest(task& work, task_end* end) noexcept {
   try {
     work();
   } catch (...) {
-    end_running_task(task_end::failed);
-    report_failure(site, std::current_exception());
+    self.end = task_end::failed;
+    report_failure(self.site, std::current_exception());
   }
   scope.reset();
   place() = before;
+  leave_guests(self);
+  return self.end;
 }
 
 void crew::run_node_as_guest(task_node* node) noexcept {
   guest_started_.fetch_add(1, std::memory_order_relaxed);
-  task_end end = task_end::completed;
-  run_as_guest(node->work, &end);
+  const task_end end = run_as_guest(node->work, true);
   if (end != task_end::completed)
     (end == task_end::failed ? guest_failed_ : guest_cancelled_).fetch_add(1, std::memory_order_relaxed);
   guest_finished_.fetch_add(1, std::memory_order_relaxed);
   free_node(node);
+}
+
+void crew::enter_guests(guest_run& self) noexcept {
+  const std::scoped_lock lock(mutex_);
+  self.next = std::exchange(guests_, &self);
+  if (self.next != nullptr) self.next->previous = &self;
+}
+
+void crew::leave_guests(guest_run& self) noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (is_forked()) return;
+  (self.previous != nullptr ? self.previous->next : guests_) = self.next;
+  if (self.next != nullptr) self.next->previous = self.previous;
+  tell_waiters();
+}
+
+// The calling thread runs a task of this crew, and is none of its workers.
+bool crew::is_guest() const noexcept {
+  for (const guest_run* each = place().guest; each != nullptr; each = each->around)
+    if (&each->pool == this) return true;
+  return false;
 }
 
 void crew::report(worker& mine, const source_site& site, const std::exception_ptr& what) noexcept {

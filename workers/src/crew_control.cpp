@@ -9,6 +9,7 @@
 #include <cistern/allocators/pages_backend.hpp>
 #include <cistern/workers/concurrency.hpp>
 #include <cistern/workers/detail/crew.hpp>
+#include <cistern/workers/detail/result_state.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,6 +23,8 @@
 #include <sched.h>
 
 namespace cistern::inline v0::detail {
+
+constinit sync::atomic<std::uint32_t> fork_count{0};
 
 namespace {
 
@@ -39,6 +42,8 @@ worker_pool_options checked(worker_pool_options options) {
            number(options.max_workers));
   if (options.spawn > options.max_workers)
     refuse("spawn is " + number(options.spawn) + ", above max_workers, which is " + number(options.max_workers));
+  if (options.when_full > overflow::drop_oldest) refuse("when_full has a value that is no overflow");
+  if (options.affinity > worker_affinity::one_each) refuse("affinity has a value that is no worker_affinity");
   if (options.queue_bound > (std::size_t{1} << 62) && options.queue_bound != options.unbounded)
     refuse("queue_bound is " + number(options.queue_bound) + "; use worker_pool_options::unbounded for none");
   if (options.queue_bound == 0 && options.when_full == overflow::drop_oldest)
@@ -126,10 +131,16 @@ void crew::end() noexcept {
     take_down();
     return;
   }
-  if (own_worker() != nullptr)
-    fatal(
-        ("the worker_pool " + name_ + " is destroyed by one of its own workers, which would wait for itself").c_str());
+  if (own_worker() != nullptr || is_guest())
+    fatal(("the " + title() + " is destroyed by one of its own " + (own_worker() != nullptr ? "workers" : "tasks") +
+           ", which would wait for itself")
+              .c_str());
   static_cast<void>(stop(false, sync::clock::time_point::max()));
+  if (outside_groups_.load(std::memory_order_relaxed) != 0)
+    fatal(("the " + title() +
+           " is destroyed before a task_group, sub_pool or task_batch on it, which would use it when it is gone: make "
+           "the pool first")
+              .c_str());
   take_down();
   delete this;
 }
@@ -203,7 +214,7 @@ bool crew::wait_until_quiet(bool and_empty, sync::clock::time_point deadline) {
   if (is_forked()) return true;
   return wait_for_turn(
       [&] {
-        if (threads_ != sleeping_) return false;
+        if (threads_ != sleeping_ || guests_ != nullptr) return false;
         if (!and_empty) return true;
         // In the deques of those that sleep are tasks only while it is paused.
         return queue_.size() == 0 && handed_over_.load(std::memory_order_relaxed) == 0 &&
@@ -268,11 +279,11 @@ stop_report crew::stop(bool discard, sync::clock::time_point deadline) {
   bool ended = false;
   for (;;) {
     if (is_discarding()) discard_queued();
-    ended = wait_for_turn([this] { return threads_ == 0; }, deadline);
+    ended = wait_for_turn([this] { return threads_ == 0 && guests_ == nullptr; }, deadline);
     if (!ended) break;
     join_ended();
     // Another stop() may be waiting for the end of one.
-    ended = wait_for_turn([this] { return threads_ == 0 && joining_ == 0; }, deadline);
+    ended = wait_for_turn([this] { return threads_ == 0 && joining_ == 0 && guests_ == nullptr; }, deadline);
     if (!ended || !is_left()) break;
     // No thread was there to drain what is left.
     if (!is_discarding() && start_drainer()) continue;
@@ -284,7 +295,10 @@ stop_report crew::stop(bool discard, sync::clock::time_point deadline) {
     const std::scoped_lock lock(mutex_);
     report.discarded = static_cast<std::size_t>(discarded_.load(std::memory_order_relaxed) - discarded_earlier_);
   }
-  if (!ended) report.running = running_tasks();
+  if (!ended) {
+    report.running = running_tasks();
+    report.queued = queue_.size() + handed_over_.load(std::memory_order_relaxed);
+  }
   return report;
 }
 
@@ -335,14 +349,13 @@ void crew::discard_deques() noexcept {
 }
 
 void crew::restart() {
-  if (is_forked())
-    throw std::logic_error("the worker_pool " + name_ + " is restarted in the child of a fork: make a new one");
+  if (is_forked()) throw std::logic_error("the " + title() + " is restarted in the child of a fork: make a new one");
   std::size_t spawn = 0;
   {
     const std::scoped_lock lock(mutex_);
     if (!draining_) return;
     if (threads_ != 0)
-      throw std::logic_error("the worker_pool " + name_ + " is restarted while " + std::to_string(threads_) +
+      throw std::logic_error("the " + title() + " is restarted while " + std::to_string(threads_) +
                              " of its threads still run: stop() it first");
     draining_ = discarding_ = false;
     discarded_earlier_ = discarded_.load(std::memory_order_relaxed);
@@ -358,8 +371,8 @@ void crew::restart() {
 }
 
 void crew::refuse_own_worker(const char* what) const {
-  if (own_worker() != nullptr)
-    throw std::logic_error("a task of the worker_pool " + name_ + " " + what + ", and would wait for itself");
+  if (own_worker() != nullptr || is_guest())
+    throw std::logic_error("a task of the " + title() + " " + what + ", and would wait for itself");
 }
 
 std::stop_token crew::stop_token() const {
@@ -434,8 +447,10 @@ void crew::after_fork(bool is_child) noexcept {
   if (is_child) {
     place() = {};
     is_forked_.store(true, std::memory_order_relaxed);
+    fork_count.fetch_add(1, std::memory_order_relaxed);
     draining_ = true;
     threads_ = sleeping_ = leaving_ = 0;
+    guests_ = nullptr;
     warmest_ = coldest_ = nullptr;
     for (const auto& each : workers_) {
       each->has_thread = each->to_join = each->left_to_join = each->is_sleeping = false;

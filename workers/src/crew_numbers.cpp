@@ -44,16 +44,17 @@ void crew::report_failure(const source_site& site, const std::exception_ptr& thr
   }
   if (on_exception_) return on_exception_(thrown, site);
   try {
-    warn(("a task of the worker_pool " + name_ + ", submitted at " + in_words(site) + ", threw: " + in_words(thrown))
-             .c_str());
+    warn(("a task of the " + title() + ", submitted at " + in_words(site) + ", threw: " + in_words(thrown)).c_str());
   } catch (...) {
     warn("a task of a worker_pool threw");
   }
 }
 
+std::string crew::title() const { return name_.empty() ? "worker_pool without a name" : "worker_pool " + name_; }
+
 void crew::refuse(submission why) const {
   if (why == submission::no_memory) throw std::bad_alloc();
-  std::string message = "the worker_pool " + name_ + " ";
+  std::string message = "the " + title() + ' ';
   switch (why) {
     case submission::full:
       message += is_direct_ ? "has no worker free for the task, and a queue_bound of 0"
@@ -80,8 +81,10 @@ std::vector<running_task> crew::running_tasks() const {
     const std::uint64_t running = each->running.load(std::memory_order_relaxed);
     if (running == 0) continue;
     static_cast<void>(see_running(*each, now));  // seen for the first time, it may have begun just now
-    found.push_back({each->index, task_site::of_word(running & ~running_mark).get(), now - each->running_since});
+    found.push_back({each->index, task_site::of_word(running & ~running_mark).get(), now - each->running_since, name_});
   }
+  for (const guest_run* each = guests_; each != nullptr; each = each->next)
+    found.push_back({running_task::no_worker, each->site, now - each->since, name_});
   return found;
 }
 
@@ -122,6 +125,7 @@ worker_pool_statistics crew::statistics() const {
       numbers.waited += each->waited.get();
       numbers.ran += each->ran.get();
     }
+    for (const guest_run* each = guests_; each != nullptr; each = each->next) numbers.running += each->counts ? 1U : 0U;
     const std::uint64_t not_completed = numbers.failed + numbers.cancelled + numbers.expired;
     numbers.completed = std::max(finished, not_completed) - not_completed;
     numbers.nested += handed_over_.load(std::memory_order_relaxed) + held_.load(std::memory_order_relaxed);

@@ -39,7 +39,14 @@ void help_group_until_over(group_core& limited, result_core& result, sync::clock
   limited.end_token();
 }
 
-void no_result() { throw std::logic_error("a result<T> without a task is used: a default one, or one after get()"); }
+void refuse_foreign_result() {
+  throw std::logic_error("a result<T> from before a fork is waited for in the child: its task is the parent's");
+}
+
+void no_result() {
+  throw std::logic_error(
+      "a result<T> without a task is used: a default one, one after get(), or one that is moved from");
+}
 
 }  // namespace detail
 }  // namespace cistern::inline v0

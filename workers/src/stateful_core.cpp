@@ -63,7 +63,10 @@ void throw_process_error(process_error why) {
 
 namespace {
 
-std::size_t count_of(std::size_t workers) noexcept {
+std::size_t count_of(std::size_t workers) {
+  if (workers > worker_pool_options::most_workers)
+    throw std::invalid_argument("stateful_worker_pool_options: workers is " + std::to_string(workers) +
+                                ", and must be " + std::to_string(worker_pool_options::most_workers) + " at most");
   return workers != 0 ? workers : static_cast<std::size_t>(available_concurrency());
 }
 

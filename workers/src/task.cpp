@@ -13,7 +13,9 @@ bucket_pool& task_memory() {
 
 void refuse_null_task() {
   throw std::invalid_argument(
-      "a task that cannot be called was submitted: a null pointer to a function, or an empty std::function");
+      "a task that cannot be called was submitted: a null pointer to a function, an empty std::function, or a task "
+      "that is "
+      "empty or moved from");
 }
 
 }  // namespace cistern::inline v0::detail

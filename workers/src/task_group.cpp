@@ -57,7 +57,7 @@ namespace {
 
 source_site site_of_running_task() noexcept {
   const worker* const mine = place().own;
-  if (mine == nullptr) return {};
+  if (mine == nullptr) return place().guest != nullptr ? place().guest->site : source_site{};
   return task_site::of_word(mine->running.load(std::memory_order_relaxed) & ~crew::running_mark).get();
 }
 
@@ -77,6 +77,7 @@ group_core::group_core(crew& pool, const task_group_options& options)
     if (options.stop.stop_possible()) extras_->from_outside.emplace(options.stop, canceller{*this});
   }
   if (parent_ != nullptr) ++place().groups;
+  if (home_ == nullptr) pool_.count_outside_group(true);
 }
 
 void group_core::end() noexcept {

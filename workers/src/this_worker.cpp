@@ -11,7 +11,7 @@ cistern::arena& arena() {
   const detail::work_place& here = detail::place();
   if (here.own != nullptr) [[likely]]
     return here.own->memory;
-  if (here.guest_of != nullptr) return detail::guest_arena();
+  if (here.guest != nullptr) return detail::guest_arena();
   throw std::logic_error("this_worker::arena() is asked for on a thread that runs no task of a worker_pool");
 }
 
@@ -23,7 +23,7 @@ std::optional<std::size_t> index() noexcept {
 worker_pool* pool() noexcept {
   const detail::work_place& here = detail::place();
   if (here.own != nullptr) return here.own->pool.pool();
-  return here.guest_of != nullptr ? here.guest_of->pool() : nullptr;
+  return here.guest != nullptr ? here.guest->pool.pool() : nullptr;
 }
 
 bool is_of(const worker_pool& pool) noexcept { return detail::runs_for(&pool.core()); }
@@ -31,7 +31,7 @@ bool is_of(const worker_pool& pool) noexcept { return detail::runs_for(&pool.cor
 std::stop_token stop_token() {
   const detail::work_place& here = detail::place();
   if (here.own != nullptr) return here.own->pool.stop_token();
-  return here.guest_of != nullptr ? here.guest_of->stop_token() : std::stop_token{};
+  return here.guest != nullptr ? here.guest->pool.stop_token() : std::stop_token{};
 }
 
 }  // namespace cistern::inline v0::this_worker

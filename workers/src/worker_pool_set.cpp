@@ -5,6 +5,7 @@
 #include <cistern/workers/worker_pool_set.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
 
@@ -12,7 +13,10 @@ namespace cistern::inline v0 {
 
 worker_pool_set::worker_pool_set(const worker_pool_set_options& options)
     : name_(options.name), choice_(options.choice) {
-  if (options.pools == 0) throw std::invalid_argument("worker_pool_set_options: pools must be above zero");
+  if (options.pools == 0 || options.pools > worker_pool_options::most_workers)
+    throw std::invalid_argument("worker_pool_set_options: pools is " + std::to_string(options.pools) +
+                                ", and must be above zero, and " + std::to_string(worker_pool_options::most_workers) +
+                                " at most");
   worker_pool_options each = options.each;
   each.name = {};
   if (each.max_workers == 0) {
@@ -115,7 +119,9 @@ stop_report worker_pool_set::stop(bool discard, sync::clock::time_point deadline
   for (const auto& pool : pools_) {
     stop_report one = discard ? pool->stop_and_discard(deadline) : pool->stop(deadline);
     all.ended = all.ended && one.ended;
-    all.running.insert(all.running.end(), one.running.begin(), one.running.end());
+    all.queued += one.queued;
+    all.running.insert(all.running.end(), std::make_move_iterator(one.running.begin()),
+                       std::make_move_iterator(one.running.end()));
   }
   all.discarded = static_cast<std::size_t>(discarded() - discarded_before);
   return all;

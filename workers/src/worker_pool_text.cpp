@@ -105,8 +105,11 @@ std::string to_string(const worker_pool_statistics& statistics) {
 std::string to_string(const stop_report& report) {
   std::string text = report.ended ? "all workers have ended" : "not all workers have ended";
   if (report.discarded != 0) text += ", tasks discarded: " + std::to_string(report.discarded);
+  if (report.queued != 0) text += ", tasks queued: " + std::to_string(report.queued);
   for (const auto& each : report.running)
-    text += "\n  worker " + std::to_string(each.worker) + " runs a task submitted at " + detail::in_words(each.site) +
+    text += "\n  " +
+            (each.worker == running_task::no_worker ? "another thread" : "worker " + std::to_string(each.worker)) +
+            (each.pool.empty() ? "" : " of " + each.pool) + " runs a task submitted at " + detail::in_words(each.site) +
             ", for " + in_words(each.age) + " at least";
   return text;
 }

@@ -90,6 +90,7 @@ requires std::invocable < std::remove_reference_t<Body>
                                        const loop_options& options = {},
                                        const source_site& site = source_site::current()) {
   using callable = std::remove_reference_t<Body>;
+  detail::check_task(body);
   if (!(begin < end)) return group_status::complete;
   const std::uint64_t count = static_cast<std::uint64_t>(end) - static_cast<std::uint64_t>(begin);
   task_group group(pool, {.stop = options.stop});

@@ -27,9 +27,12 @@ class CISTERN_EXPORT task_cancelled : public std::runtime_error {
 /// run all the same.
 ///
 /// A worker that waits for a task of its own pool runs that task itself if nobody has begun it, and no other one. So
-/// tasks that wait for tasks need no second worker, and no lock of the waiting task is in the way of a foreign one.
-/// It does so whatever the submission's start_before and stop say: who waits wants the result. Where the task is of a
-/// group with a max_concurrency, the worker runs what is before it in that group, and then it in its turn.
+/// tasks that wait for tasks of their own pool need no second worker, and no lock of the waiting task is in the way of
+/// a foreign one. Through a second pool they do: a task of A that waits for one of B that waits for one of A. It does
+/// so whatever the submission's start_before and stop say: who waits wants the result. Where the task is of a group
+/// with a max_concurrency, the worker runs what is before it in that group, and then it in its turn.
+///
+/// In the child of a fork a result from before has ended or never will: waits throw std::logic_error then.
 ///
 /// Threads: one at a time. Lifetime: may outlive the pool. Happens-before: the task before the return of wait() and
 /// get(), and before ready() is true. Cost: perf/workers/worker_pool_bench.cpp. Example:
@@ -60,8 +63,10 @@ class [[nodiscard]] result {
   /// False when it has not ended by then. A worker that runs the task itself does so to its end.
   bool wait_until(sync::clock::time_point deadline) const {
     detail::result_state<T>& own = state();
-    return ready() || (detail::runs_for(wait_.pool) && detail::run_nested(own, wait_, deadline)) ||
-           own.wait(deadline, wait_.spin);
+    if (ready()) return true;
+    if (wait_.forks != detail::fork_count.load(std::memory_order_relaxed)) [[unlikely]]
+      detail::refuse_foreign_result();
+    return (detail::runs_for(wait_.pool) && detail::run_nested(own, wait_, deadline)) || own.wait(deadline, wait_.spin);
   }
   bool wait_for(std::chrono::nanoseconds time) const { return wait_until(deadline_after(time)); }
 

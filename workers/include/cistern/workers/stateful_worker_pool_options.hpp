@@ -25,7 +25,7 @@ struct stateful_worker_pool_options {
   std::size_t workers = 0;
 
   /// The most calls that wait for a worker; those beyond wait for room, up to their deadlines. What was given up counts
-  /// until its turn comes. At least 1.
+  /// until its turn comes. 0: none waits, a call is taken when a worker is free for it.
   std::size_t queue_bound = worker_pool_options::unbounded;
 
   /// How long a worker looks for a call before it sleeps, and a caller for its value. Each sleep costs the other side a

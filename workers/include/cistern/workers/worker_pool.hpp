@@ -38,9 +38,10 @@ namespace cistern::inline v0 {
 /// ends the program nor is silent; join means that the threads have ended; what a burst took in memory goes back.
 ///
 /// Threads: all functions from any; stop(), wait_idle() and wait_paused() not from its own tasks (std::logic_error).
-/// Lifetime: the destructor stops it, runs what is queued, and waits for the threads; on one of its own workers it ends
-/// the program with a message. Upstream and observer outlive it. Fork: in the child the pool is stopped and says so;
-/// its threads and what was queued are the parent's.
+/// These also wait for tasks of the pool that other threads run: where there was no room, and in waits for groups.
+/// Lifetime: the destructor stops it, runs what is queued, and waits for the threads; in one of its own tasks, and
+/// while a group on it lives that was made outside, it ends the program with a message. Upstream and observer outlive
+/// it. Fork: in the child the pool is stopped and says so; its threads and what was queued are the parent's.
 ///
 /// Happens-before: what came before a submission happens before the task; a task before the return of its result.
 /// Complexity: O(1). A small task (see task) costs no allocation, and 64 bytes while it waits; handing one over takes

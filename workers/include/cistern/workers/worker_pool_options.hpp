@@ -75,13 +75,15 @@ struct worker_pool_options {
   /// The first block of a worker's arena, in bytes.
   std::size_t arena_block = std::size_t{4} << 10;
 
-  /// What is done with an exception that a task throws, on the worker's thread, with the place where the task was
-  /// submitted. The default writes a line to stderr. What it throws ends the program.
+  /// What is done with an exception that a task throws, on the thread that runs it, with the place where the task was
+  /// submitted. The default writes a line to stderr. What it throws ends the program. A task with a result has its
+  /// exception there, and only there: who lets such a result go without get() does not care for it.
   std::function<void(std::exception_ptr, const source_site&)> on_exception = {};
-  /// Told of workers and tasks, on the workers' threads; outlives the pool. Costs a call for each task.
+  /// Told of workers and of the tasks that they run, on their threads; outlives the pool. Costs a call for each task.
   worker_observer* observer = nullptr;
-  /// Keeps histograms of how long tasks wait and run. Costs three or four readings of the clock for each task, 100 ns,
-  /// and a block of the tasks' pool where its capture is above 32 bytes (perf/workers/worker_pool_bench.cpp).
+  /// Keeps histograms of how long tasks wait and run, of those that workers run. Costs three or four readings of the
+  /// clock for each task, 100 ns, and a block of the tasks' pool where its capture is above 32 bytes
+  /// (perf/workers/worker_pool_bench.cpp).
   bool measure_times = false;
 };
 
@@ -134,7 +136,7 @@ class worker_observer {
   virtual void worker_started(std::size_t /*index*/) noexcept {}
   virtual void worker_ended(std::size_t /*index*/) noexcept {}
   virtual void task_started(std::size_t /*index*/, const source_site&) noexcept {}
-  /// `failure` is null unless it threw.
+  /// `failure` is null unless it threw; also null where a result or a group has the exception.
   virtual void task_ended(std::size_t /*index*/, const source_site&, const std::exception_ptr& /*failure*/) noexcept {}
 };
 

@@ -123,7 +123,7 @@ class CISTERN_EXPORT crew final : private ager {
     memory_.deallocate(node, sizeof(task_node), alignof(task_node));
   }
   /// Runs a task on a thread that is none of the workers: with an arena, exceptions to the handler.
-  void run_as_guest(task& work, task_end* end = nullptr) noexcept;
+  task_end run_as_guest(task& work, bool counts = false) noexcept;
 
   // For groups, from outside: their tasks are past the bounds too, since who waits for them runs them.
 
@@ -146,6 +146,10 @@ class CISTERN_EXPORT crew final : private ager {
   /// Tasks that a limited group keeps back: one more, or one less.
   void count_held(bool is_held) noexcept {
     held_.fetch_add(is_held ? 1 : ~std::uint64_t{0}, std::memory_order_relaxed);  // wraps as it should
+  }
+  /// A group lives that no worker has made.
+  void count_outside_group(bool is_new) noexcept {
+    outside_groups_.fetch_add(is_new ? 1 : ~std::uint64_t{0}, std::memory_order_relaxed);  // wraps as it should
   }
   bool discards() const noexcept { return orders() >= order::discard; }
   bool fence_is_light() const noexcept { return light_; }
@@ -179,6 +183,7 @@ class CISTERN_EXPORT crew final : private ager {
   bool measures() const noexcept { return measures_; }
   std::chrono::nanoseconds spin() const noexcept { return spin_; }
 
+  std::string title() const;                                                              ///< for messages
   [[noreturn]] void refuse(submission why) const;                                         ///< throws what says so
   void report_failure(const source_site& site, const std::exception_ptr& what) noexcept;  ///< to the handler
 
@@ -277,6 +282,9 @@ class CISTERN_EXPORT crew final : private ager {
   bool start_another() noexcept;
   bool start_drainer() noexcept;
   void take_down() noexcept;
+  void enter_guests(guest_run& self) noexcept;
+  void leave_guests(guest_run& self) noexcept;
+  bool is_guest() const noexcept;
   template <class Done>
   bool wait_for_turn(Done&& done, sync::clock::time_point deadline);
   bool is_discarding() const noexcept;
@@ -322,7 +330,8 @@ class CISTERN_EXPORT crew final : private ager {
   // By threads that wait for groups from outside.
   sync::atomic<std::uint64_t> group_submitted_{0}, guest_started_{0}, guest_finished_{0}, guest_failed_{0},
       guest_cancelled_{0};
-  sync::atomic<std::uint64_t> held_{0};  // by limited groups
+  sync::atomic<std::uint64_t> held_{0};            // by limited groups
+  sync::atomic<std::uint64_t> outside_groups_{0};  // that were not made by a worker, and live
 
   alignas(128) mutable mutex mutex_;
   // Guarded by mutex_.
@@ -334,6 +343,7 @@ class CISTERN_EXPORT crew final : private ager {
   std::size_t joining_ = 0;     // threads that have ended, and are being joined
   std::size_t startable_ = 0;   // counted in idle_
   bool starts_failed_ = false;  // until the next tick
+  guest_run* guests_ = nullptr;
   worker* warmest_ = nullptr;
   worker* coldest_ = nullptr;
   sync::clock::time_point last_retired_{};

@@ -29,6 +29,8 @@ class CISTERN_EXPORT group_core {
   /// With the options of a default group. Allocates nothing.
   explicit group_core(crew& pool) noexcept : pool_(pool), parent_(place().group), home_(pool.own_worker()) {
     if (parent_ != nullptr) ++place().groups;
+    if (home_ == nullptr) [[unlikely]]
+      pool_.count_outside_group(true);
   }
   /// Throws std::invalid_argument and std::bad_alloc.
   group_core(crew& pool, const task_group_options& options);
@@ -37,6 +39,8 @@ class CISTERN_EXPORT group_core {
         [[unlikely]]
       end();
     if (parent_ != nullptr) --place().groups;
+    if (home_ == nullptr) [[unlikely]]
+      pool_.count_outside_group(false);
   }
   group_core(const group_core&) = delete;
   group_core& operator=(const group_core&) = delete;

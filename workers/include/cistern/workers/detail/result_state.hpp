@@ -160,17 +160,22 @@ class result_task final : public result_state<std::invoke_result_t<F&>> {
   alignas(F) std::byte callable_[sizeof(F)];
 };
 
+/// How many forks this process descends by, in which there was a pool.
+CISTERN_EXPORT extern constinit sync::atomic<std::uint32_t> fork_count;
+
 /// How a result waits.
 struct result_wait {
   const crew* pool = nullptr;  // only compared: it may be gone
   // The task's group, if that has a max_concurrency; there while nobody has begun the task.
   group_core* limited = nullptr;
   std::chrono::nanoseconds spin{0};
+  std::uint32_t forks = fork_count.load(std::memory_order_relaxed);  // before it was made
 };
 
 /// The calling thread is a worker of this pool.
 CISTERN_EXPORT bool runs_for(const crew* pool) noexcept;
 [[noreturn]] CISTERN_EXPORT void no_result();
+[[noreturn]] CISTERN_EXPORT void refuse_foreign_result();
 
 /// On a worker that runs no task of this group: has it run those whose turn it is, until the result is over.
 CISTERN_EXPORT void help_group_until_over(group_core& limited, result_core& result, sync::clock::time_point deadline,

@@ -4,23 +4,21 @@
 #include <cistern/allocators/export.hpp>
 
 #include <cstddef>
-#include <cstdint>
 
 namespace cistern::inline v0::detail {
 
 struct worker;
 class crew;
 class group_core;
-enum class task_end : std::uint8_t;
+struct guest_run;
 
-/// What the calling thread is to worker pools; 48 bytes of thread-local storage, trivially destructible.
+/// What the calling thread is to worker pools; 40 bytes of thread-local storage, trivially destructible.
 struct work_place {
-  worker* own = nullptr;          // the worker whose task it runs
-  group_core* group = nullptr;    // that the task belongs to which it runs
-  crew* guest_of = nullptr;       // whose task it runs, if it is not one of its workers
-  std::size_t groups = 0;         // that this task has made within its own, and not destroyed
-  worker* thread = nullptr;       // the worker that it is, also while it runs a task as the guest of another pool
-  task_end* guest_end = nullptr;  // of the guest's task, if it counts: how it ended, where that is not plain
+  worker* own = nullptr;        // the worker whose task it runs
+  group_core* group = nullptr;  // that the task belongs to which it runs
+  guest_run* guest = nullptr;   // the task that it runs, if it is not one of its pool's workers
+  std::size_t groups = 0;       // that this task has made within its own, and not destroyed
+  worker* thread = nullptr;     // the worker that it is, also while it runs a task as the guest of another pool
 };
 
 /// One instruction.

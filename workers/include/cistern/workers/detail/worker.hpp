@@ -55,6 +55,20 @@ class owned_counter {
 /// How a task that was taken from a queue ended, where that is not plain.
 enum class task_end : std::uint8_t { completed, failed, cancelled, expired };
 
+/// A task that a thread runs which is none of the pool's workers: one that waits for a group, or submits where there is
+/// no room.
+struct guest_run {
+  crew& pool;
+  const source_site site;
+  const bool counts;        // among the tasks that were submitted
+  guest_run* const around;  // of the thread, which it began within
+  const sync::clock::time_point since;
+  task_end end = task_end::completed;
+  // Guarded by the crew's mutex.
+  guest_run* next = nullptr;
+  guest_run* previous = nullptr;
+};
+
 /// One place for a worker in a crew: a thread has it from its start to its end, and the next one after that.
 struct alignas(128) worker {  // NOLINT(clang-analyzer-optin.performance.Padding): lines of their own
   worker(crew& in, std::size_t at, const arena_options& memory_options, std::pmr::memory_resource& upstream,
@@ -107,8 +121,8 @@ inline void end_running_task(task_end how) noexcept {
   const work_place& here = place();
   if (here.own != nullptr)
     here.own->end = how;
-  else if (here.guest_end != nullptr)
-    *here.guest_end = how;
+  else if (here.guest != nullptr)
+    here.guest->end = how;
 }
 
 }  // namespace cistern::inline v0::detail
