@@ -21,8 +21,8 @@ bool phase_word_core::wait(sync::clock::time_point deadline, std::chrono::nanose
   std::uint32_t seen = word_.load(std::memory_order_acquire);  // [b] pairs with [a]
   while ((seen & phases) <= last_open) {
     if ((seen & waited) == 0 &&
-        !word_.compare_exchange_weak(seen, seen | waited, std::memory_order_relaxed, std::memory_order_relaxed))
-      continue;
+        !word_.compare_exchange_weak(seen, seen | waited, std::memory_order_acquire, std::memory_order_acquire))
+      continue;  // [b] pairs with [a]: it may be over now
     const bool in_time = sync::park_until(word_, seen | waited, deadline);
     seen = word_.load(std::memory_order_acquire);  // [b] pairs with [a]
     if (!in_time) return (seen & phases) > last_open;
