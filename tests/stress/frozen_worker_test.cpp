@@ -124,7 +124,7 @@ class frozen_worker : public testing::Test {
   }
   /// Like an event loop that does so often, so that a test need not wait for the seconds of the background_reclaimer.
   void let_time_pass() {
-    helpers_.emplace_back([this](const std::stop_token& stop) {
+    helpers_.emplace_back([](const std::stop_token& stop) {
       for (; !stop.stop_requested(); std::this_thread::sleep_for(2ms))
         cistern::ageing_clock::process().tick(cistern::age_level::tick);
     });
