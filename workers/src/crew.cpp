@@ -12,7 +12,8 @@
 // No task is left lying while somebody sleeps. Putting: store the task, load idle_. (1) It sees nobody wakeable: the
 // next one who makes somebody wakeable, from none, issues a heavy fence and then looks for work [s]. So putting costs
 // no fence while all workers are busy. (2) It sees somebody wakeable, issues a full fence and sees a searcher: the last
-// searcher takes itself out by a read-modify-write and then looks for work [e]. Or (3) it wakes one.
+// searcher takes itself out by a read-modify-write and then looks for work [e]. Or (3) it wakes one. A searcher that is
+// stopped never takes itself out; a tick begins another era then and wakes one, who looks for work: crew::age().
 //
 // Orders:
 //   [n] a light fence and a load of idle_, after a task was put <-> [s] wakeable from 0 to more, a heavy fence, a look
@@ -22,8 +23,9 @@
 //
 // Invariants: I1 wakeable = sleeping_ + startable_, changed with mutex_ held. I2 a worker that sleeps has an empty
 // deque and is in the list; whoever takes it out makes it awake, and counts it among the searchers or has orders for
-// it. I3 threads_ counts those that live and those that are being started; a place is given again when its last thread
-// is joined. I4 while paused there is one searcher that does not exist, so nobody is woken.
+// it. I3 threads_ counts those that live and those that are being started; a place is given again when its last
+// thread has said that it ends: see crew_threads.cpp. I4 while paused there is one searcher that does not exist, so
+// nobody is woken.
 #include <cistern/allocators/arena_scope.hpp>
 #include <cistern/allocators/background_reclaimer.hpp>
 #include <cistern/allocators/epoch_domain.hpp>
@@ -292,7 +294,8 @@ std::uint64_t crew::counted_as_searcher(worker& mine) noexcept {
   return counts ? idle_word::one_searcher : 0;
 }
 
-// With mutex_ held; who calls it wakes one after it, who looks for what was put while they counted.
+// With mutex_ held. Who calls it wakes one after it: that one looks for what was put while they counted, as the last
+// searcher would, [e].
 void crew::count_searchers_off() noexcept {
   std::uint64_t before = idle_.load(std::memory_order_relaxed);
   while (!idle_.compare_exchange_weak(before, idle_word(before).in_next_era(), std::memory_order_seq_cst,

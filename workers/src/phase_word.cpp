@@ -22,7 +22,7 @@ bool phase_word_core::wait(sync::clock::time_point deadline, std::chrono::nanose
   while ((seen & phases) <= last_open) {
     if ((seen & waited) == 0 &&
         !word_.compare_exchange_weak(seen, seen | waited, std::memory_order_acquire, std::memory_order_acquire))
-      continue;  // [b] pairs with [a]: it may be over now
+      continue;  // [b] pairs with [a]: it may be over now (and g++ wants success to be no weaker)
     const bool in_time = sync::park_until(word_, seen | waited, deadline);
     seen = word_.load(std::memory_order_acquire);  // [b] pairs with [a]
     if (!in_time) return (seen & phases) > last_open;

@@ -38,8 +38,8 @@ class worker_pool;
 
 namespace detail {
 
-/// How many workers could be woken (or started), and how many look for work: one word, see crew.cpp. And an era: when
-/// searchers stand still, a tick begins the next one, in which they do not count.
+/// How many workers could be woken (or started), and how many look for work: one word, see crew.cpp. And an era: a tick
+/// that finds tasks waiting begins the next one, in which those who searched before, and may stand still, do not count.
 class idle_word {
  public:
   static constexpr std::uint64_t one_searcher = 1;
@@ -122,7 +122,8 @@ class CISTERN_EXPORT crew final : private ager {
     std::destroy_at(node);
     memory_.deallocate(node, sizeof(task_node), alignof(task_node));
   }
-  /// Runs a task on a thread that is none of the workers: with an arena, exceptions to the handler.
+  /// Runs a task on a thread that is none of the workers, and says how it ended: with an arena, exceptions to the
+  /// handler. It `counts` if it is among the submitted ones.
   task_end run_as_guest(task& work, bool counts = false) noexcept;
 
   // For groups, from outside: their tasks are past the bounds too, since who waits for them runs them.

@@ -160,7 +160,7 @@ class result_task final : public result_state<std::invoke_result_t<F&>> {
   alignas(F) std::byte callable_[sizeof(F)];
 };
 
-/// How many forks this process descends by, in which there was a pool.
+/// Another number in the child of a fork than in the parent, where there is a pool.
 CISTERN_EXPORT extern constinit sync::atomic<std::uint32_t> fork_count;
 
 /// How a result waits.
